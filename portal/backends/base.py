@@ -1,0 +1,213 @@
+"""The one contract every storage kind fulfils, and the values it speaks in.
+
+Callers hold a `Backend` and know no kind. Vendor exceptions end below this line: a backend raises nothing but the
+`StorageError` family of `portal.errors`. Not for deciding what to copy (`planning`) nor for copying (`transfer`).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol, runtime_checkable
+
+from portal.errors import NameRefused
+from portal.values import MANAGED_FOLDER, ConnectionKind, Root
+
+#: Temporary files of local writes lie here, below the root, one folder a tag; never listed.
+TEMPORARY_FOLDER: Final = f"{MANAGED_FOLDER}/_portal"
+
+#: How many bytes one chunk of a stream has where a backend chooses.
+CHUNK_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object below a root.
+
+    Attributes:
+        key: relative to the root, parts separated by `/`, no slash added in front, exactly as stored.
+        size_bytes: length of the content.
+        modified_at: aware UTC; None where the server does not say.
+        etag: without quotes; None where the kind has none (local).
+    """
+
+    key: str
+    size_bytes: int
+    modified_at: datetime | None
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPage:
+    """One page of a folder, for browsing.
+
+    Attributes:
+        folders: sub-folders relative to the root, ending in `/`, in byte order.
+        objects: objects right below the folder, in byte order.
+        next_after: pass as `after` for the next page; None at the end.
+    """
+
+    folders: tuple[str, ...]
+    objects: tuple[ObjectInfo, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a root can hold and do; a planner decides by these, never by the kind.
+
+    Attributes:
+        case_sensitive: whether `A` and `a` are two objects; assumed where it cannot be seen without writing.
+        max_key_bytes: longest key in UTF-8 bytes, the root's own prefix already taken off; None for no known limit.
+        max_part_bytes: longest part between two slashes in UTF-8 bytes; None for no limit.
+        holds_folder_keys: whether keys that end in `/`, or contain `//`, can be stored.
+        can_write: False for roots that can only be read, whatever the credentials.
+        has_free_bytes: whether `free_bytes` gives a number.
+        has_md5_etag: whether a single-part object's ETag is the MD5 of its content (still to be proven per server).
+    """
+
+    case_sensitive: bool = True
+    max_key_bytes: int | None = None
+    max_part_bytes: int | None = None
+    holds_folder_keys: bool = True
+    can_write: bool = True
+    has_free_bytes: bool = False
+    has_md5_etag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long one request may take and how often it is tried. Seconds; `attempts` counts the first try."""
+
+    connect_seconds: float
+    read_seconds: float
+    attempts: int
+
+
+#: For requests a person waits for: one try, and a clear error after at most a few seconds.
+INTERACTIVE: Final = Timeouts(connect_seconds=3, read_seconds=8, attempts=1)
+
+#: For bulk work without a person waiting.
+BULK: Final = Timeouts(connect_seconds=10, read_seconds=60, attempts=5)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Access:
+    """How to reach a bucket. Picklable, so that it can go to a worker process; its repr hides the secret.
+
+    Attributes:
+        kind: access key, ambient (the server's own identity) or anonymous.
+        access_key_id: empty unless `kind` is an access key.
+        secret_access_key: likewise.
+        region: None to let the server's answer decide (`us-east-1` is used for signing then).
+        endpoint_url: S3-compatible endpoint; None to take the root's own, and AWS where it has none.
+    """
+
+    kind: ConnectionKind
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    region: str | None = None
+    endpoint_url: str | None = None
+
+
+class Readable(Protocol):
+    """A stream of bytes, read from front to back. At the end the length was compared with what was announced."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes; empty at the end.
+
+        Raises:
+            ContentMismatch: the body ended before its announced length.
+            Unreachable: the connection broke in the middle.
+        """
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One root, opened. Safe to use from many threads at once; may raise any `StorageError` besides those named."""
+
+    @property
+    def root(self) -> Root:
+        """Return the root this backend was opened for."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return what this root can hold and do."""
+        ...
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield every object whose key starts with `prefix`, in the byte order of UTF-8 keys, in bounded memory."""
+        ...
+
+    def list_skipped(self) -> Iterator[tuple[str, str]]:
+        """Yield what lies below the root but cannot be an object, as (key, reason): links leading out, devices …"""
+        ...
+
+    def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
+        """Return one page of the folder `prefix` (empty or ending in `/`); an absent folder is an empty page."""
+        ...
+
+    def info(self, key: str) -> ObjectInfo | None:
+        """Return what is known of one object; None when there is none."""
+        ...
+
+    def open_read(self, key: str) -> AbstractContextManager[Readable]:
+        """Open an object for streaming.
+
+        Raises:
+            ObjectNotFound: no object has this key.
+            ContentMismatch: on reading, the body ended before its announced length.
+        """
+        ...
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+        """Create an object from `chunks`, all of it or nothing; leaves no temporary behind on error.
+
+        Raises:
+            ObjectExists: something is under the key; nothing was changed.
+            ContentMismatch: the chunks do not sum to `size_bytes`, or the server received something else.
+            OutOfSpace: no room left.
+            NameRefused: the root cannot hold this key.
+        """
+        ...
+
+    def replace(self, key: str, data: bytes) -> ObjectInfo:
+        """Write a small object whatever is under the key: the marker, a probe."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Delete one object; an absent one is fine."""
+        ...
+
+    def remove_temporaries(self, tag: str) -> int:
+        """Remove what killed writes that carried `tag` left behind; return how many there were."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Return how many bytes may still be written; None for unknown or unlimited."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files. The backend is not used afterwards."""
+        ...
+
+
+def key_parts(key: str) -> list[str]:
+    """Return the parts of a key, having refused what no root may be asked for.
+
+    Raises:
+        NameRefused: empty, absolute in a way that leaves the root, or with a `.` or `..` part or a NUL.
+    """
+    parts = key.split("/")
+    if not key or "\0" in key or any(part in {".", ".."} for part in parts):
+        raise NameRefused(
+            f"The key {key!r} cannot be an object below a root.", hint="Give a key without “.” or “..” parts."
+        )
+    return parts
+
+
+def key_order(key: str) -> bytes:
+    """Return what keys are sorted by everywhere: their UTF-8 bytes."""
+    return key.encode("utf-8", "surrogateescape")
