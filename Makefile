@@ -1,0 +1,104 @@
+# Two commands: `make run` starts the portal, `make test` tests it. Both install what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+export PYTHON ?= python3.11
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+# Two workers: what the smallest machine we test on has.
+PARALLEL := -n 2 --dist loadfile
+SOURCES := $(wildcard portal tests demo bench wsgi.py scripts/*.py)
+
+# The stamps make a second run instant and independent of any network.
+RUN_READY := .venv/.run-ready
+DEV_READY := .venv/.dev-ready
+
+# Runs pytest on the folders of $(1) that exist; one that exists and collects nothing fails.
+suite = $(if $(wildcard $(1)),$(PYTEST) $(wildcard $(1)) $(2),@echo "no suite yet: $(1)")
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(RUN_READY): requirements/run.lock requirements/build.lock pyproject.toml
+	@echo "Installing the portal into .venv …"
+	@scripts/venv.sh requirements/build.lock requirements/run.lock
+	@touch $@
+
+$(DEV_READY): requirements/dev.lock $(RUN_READY)
+	@echo "Installing the test tools into .venv …"
+	@scripts/venv.sh requirements/dev.lock
+	@touch $@
+
+.PHONY: run
+run: $(RUN_READY) ## Start the portal: web and runner, SQLite, nothing else needed
+	@exec $(BIN)/portal up
+
+.PHONY: demo
+demo: $(DEV_READY) ## Start the portal with a filled world and a local S3 server
+	@exec $(BIN)/python -m demo
+
+.PHONY: test
+test: lint types unit contract integration e2e clients ## Run every check and test, fast ones first
+
+.PHONY: lint
+lint: $(DEV_READY) ## Check style, formatting and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: types
+types: $(DEV_READY) ## Check types
+	$(BIN)/mypy $(SOURCES)
+
+.PHONY: unit
+unit: $(DEV_READY) ## Run the pure tests and the tests of the house
+	$(call suite,tests/unit tests/architecture)
+
+.PHONY: contract
+contract: $(DEV_READY) ## Run the one suite of all storage backends
+	$(call suite,tests/contract,$(PARALLEL))
+
+.PHONY: test-tools
+test-tools: $(DEV_READY)
+	@scripts/test-tools.sh
+
+.PHONY: integration
+integration: test-tools ## Run the tests against real databases and a real S3 server
+	$(call suite,tests/integration,$(PARALLEL))
+
+.PHONY: e2e
+e2e: test-tools ## Run the tests in a real browser
+	$(call suite,tests/e2e,$(PARALLEL))
+
+.PHONY: clients
+clients: test-tools ## Run the tests with real LaminDB clients
+	$(call suite,tests/clients)
+
+.PHONY: soak
+soak: test-tools ## Run the long tests: kill, resume, load
+	$(call suite,tests/soak,--timeout 3600)
+
+.PHONY: bench
+bench: $(DEV_READY) ## Measure beside other tools
+	@$(BIN)/python -m bench
+
+.PHONY: screenshots
+screenshots: test-tools ## Make the README's pictures from the demo
+	@$(BIN)/python -m demo.screenshots
+
+.PHONY: format
+format: $(DEV_READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(DEV_READY) ## Write requirements/*.lock anew from pyproject.toml
+	@scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove what make, the tests and the tools left; keeps the portal's data
+	rm -rf .venv dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
