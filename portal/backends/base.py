@@ -4,6 +4,7 @@ Callers hold a `Backend` and know no kind. Vendor exceptions end below this line
 `StorageError` family of `portal.errors`. Not for deciding what to copy (`planning`) nor for copying (`transfer`).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -211,3 +212,39 @@ def key_parts(key: str) -> list[str]:
 def key_order(key: str) -> bytes:
     """Return what keys are sorted by everywhere: their UTF-8 bytes."""
     return key.encode("utf-8", "surrogateescape")
+
+
+_TAG: Final = re.compile(r"[A-Za-z0-9_-]{0,64}")
+
+
+def check_tag(tag: str) -> str:
+    """Return a tag of temporaries, having refused one that could name another folder.
+
+    Raises:
+        NameRefused: anything but up to 64 letters, digits, `_` and `-`.
+    """
+    if not _TAG.fullmatch(tag):
+        raise NameRefused(f"{tag!r} cannot be a tag.", hint="Use up to 64 letters, digits, “_” and “-”.")
+    return tag
+
+
+def folder_page(objects: Iterable[ObjectInfo], prefix: str, after: str | None, limit: int) -> FolderPage:
+    """Return one page of the folder `prefix` from a full listing below it, in order: for kinds without folders."""
+    floor = None if after is None else key_order(after)
+    rows: list[str | ObjectInfo] = []
+    for found in objects:
+        head, slash, _ = found.key[len(prefix) :].partition("/")
+        row = prefix + head + "/" if slash else found
+        name = row if isinstance(row, str) else row.key
+        if (floor is not None and key_order(name) <= floor) or (rows and rows[-1] == row):
+            continue
+        rows.append(row)
+        if len(rows) > limit:
+            break
+    last = rows[limit - 1] if len(rows) > limit else None
+    shown = rows[:limit]
+    return FolderPage(
+        tuple(row for row in shown if isinstance(row, str)),
+        tuple(row for row in shown if isinstance(row, ObjectInfo)),
+        last.key if isinstance(last, ObjectInfo) else last,
+    )

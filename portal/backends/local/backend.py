@@ -1,0 +1,167 @@
+"""The backend of local roots."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, check_tag
+from portal.backends.local.errors import translated
+from portal.backends.local.listing import Walk, as_info
+from portal.backends.local.paths import Tree, file_parts
+from portal.backends.local.streams import FileStream
+from portal.backends.local.writing import exists, taken, temporary_parts, write_file
+from portal.errors import NameRefused, ObjectNotFound, StorageError
+from portal.values import MANAGED_FOLDER, Root
+
+#: Linux: bytes of a whole path with its closing NUL, and of one name (limits.h).
+_PATH_MAX: Final = 4096
+_NAME_MAX: Final = 255
+
+
+def create_local_root(root: Root) -> None:
+    """Make the directory of a local root, with those above it. Backends never do: a missing mount would go unseen.
+
+    Raises:
+        StorageError: the directory cannot be made.
+    """
+    with translated(root.path, action="write"):
+        os.makedirs(root.path, exist_ok=True)
+
+
+class LocalBackend:
+    """A directory on this host. Holds nothing open between calls, so any number of threads may use it."""
+
+    def __init__(self, root: Root, *, tag: str = "") -> None:
+        self.root = root
+        self._tag = check_tag(tag)
+        self._tree = Tree(root.path)
+        self.capabilities = Capabilities(
+            max_key_bytes=_PATH_MAX - 2 - len(os.fsencode(self._tree.path)),
+            max_part_bytes=_NAME_MAX,
+            holds_folder_keys=False,
+            has_free_bytes=True,
+        )
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield every file whose key starts with `prefix`, in byte order of keys."""
+        return Walk(self._tree, lambda key, reason: None).objects(prefix)
+
+    def list_skipped(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, reason) of everything that cannot be an object."""
+        found: list[tuple[str, str]] = []
+        for _ in Walk(self._tree, lambda key, reason: found.append((key, reason))).objects():
+            yield from found
+            found.clear()
+        yield from found
+
+    def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
+        """Return one page of a folder."""
+        return Walk(self._tree, lambda key, reason: None).page(prefix, after, limit)
+
+    def info(self, key: str) -> ObjectInfo | None:
+        """Return a file's size and time; None when no file has this key."""
+        try:
+            with self._opened(key) as descriptor:
+                return as_info(key, os.fstat(descriptor))
+        except (ObjectNotFound, NameRefused):
+            return None
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[Readable]:
+        """Open a file for streaming.
+
+        Raises:
+            ObjectNotFound: no file has this key.
+        """
+        with self._opened(key) as descriptor, FileStream(os.dup(descriptor), key) as stream:
+            yield stream
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+        """Create a file, all of it or nothing."""
+        parts = self._writable(key)
+        with suppress(ObjectNotFound), translated(key, action="write"), self._tree.opened(parts[:-1]) as folder:
+            if exists(folder, parts[-1]):
+                raise taken(folder, parts[-1])
+        return self._written(key, parts, chunks, size_bytes)
+
+    def replace(self, key: str, data: bytes) -> ObjectInfo:
+        """Write a small file whatever is under the key."""
+        return self._written(key, self._writable(key), [data], None)
+
+    def delete(self, key: str) -> None:
+        """Delete a file, and below `.lamindb` the folders that become empty by it."""
+        parts = file_parts(key)
+        with suppress(ObjectNotFound), translated(key, action="delete"), self._tree.opened(parts[:-1]) as folder:
+            with suppress(IsADirectoryError):
+                os.unlink(parts[-1], dir_fd=folder)
+                os.fsync(folder)
+        self._prune(parts[:-1])
+
+    def remove_temporaries(self, tag: str) -> int:
+        """Remove temporary files of killed writes with this tag; return how many."""
+        parts, count = temporary_parts(check_tag(tag)), 0
+        with suppress(ObjectNotFound), translated("/".join(parts), action="delete"), self._tree.opened(parts) as folder:
+            for name in os.listdir(folder):
+                os.unlink(name, dir_fd=folder)
+                count += 1
+        self._remove_empty(parts)
+        return count
+
+    def free_bytes(self) -> int | None:
+        """Return the free bytes of the file system, as far as this user may use them."""
+        with translated("", action="read"), self._tree.opened([]) as folder:
+            status = os.fstatvfs(folder)
+        return status.f_bavail * status.f_frsize
+
+    def close(self) -> None:
+        """Remove the empty folders of temporary files."""
+        self._remove_empty(temporary_parts(self._tag))
+
+    def _writable(self, key: str) -> list[str]:
+        """Return the parts of a key that this directory can hold."""
+        parts = file_parts(key)
+        longest = self.capabilities.max_key_bytes
+        if longest is not None and len(key.encode()) > longest or any(len(os.fsencode(p)) > _NAME_MAX for p in parts):
+            raise NameRefused(f"The key {key[:80]}… is too long for a file name here.")
+        return parts
+
+    def _written(self, key: str, parts: list[str], chunks: Iterable[bytes], size_bytes: int | None) -> ObjectInfo:
+        """Write, and return what is there now."""
+        write_file(self._tree, parts, chunks, size_bytes, self._tag)
+        written = self.info(key)
+        if written is None:
+            raise ObjectNotFound(f"{key} was written, but somebody removed it at once.")
+        return written
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        """Give a descriptor of the regular file a key leads to, inside the root."""
+        parts = file_parts(key)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with translated(key, action="read"):
+            real = self._tree.real_parts(parts)
+            with self._tree.opened(real[:-1]) as folder:
+                descriptor = os.open(real[-1], flags, dir_fd=folder) if real else -1
+        try:
+            if descriptor < 0 or not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ObjectNotFound(f"There is no object {key}.")
+            yield descriptor
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _prune(self, parts: list[str]) -> None:
+        """Remove folders that are empty now, below `.lamindb` only: others may be the user's on purpose."""
+        if parts[:1] == [MANAGED_FOLDER]:
+            self._remove_empty(parts)
+
+    def _remove_empty(self, parts: list[str]) -> None:
+        """Remove a folder and those above it, up to `.lamindb`, as far as they are empty. Best effort."""
+        for end in range(len(parts), 1, -1):
+            try:
+                with self._tree.opened(parts[: end - 1]) as folder:
+                    os.rmdir(parts[end - 1], dir_fd=folder)
+            except (OSError, StorageError):
+                return

@@ -1,0 +1,100 @@
+"""Objects in a dictionary, with the manners of an object store: for tests of what stands on the contract."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BytesIO
+from threading import RLock
+
+from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, folder_page, key_order, key_parts
+from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound
+from portal.values import Root
+
+#: Everything was written at this moment: a memory backend has no clock.
+_WRITTEN_AT = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class MemoryBackend:
+    """A root that lives as long as this value. `objects` may be filled and looked at by tests."""
+
+    def __init__(self, root: Root, objects: dict[str, bytes] | None = None) -> None:
+        self.root = root
+        self.capabilities = Capabilities(max_key_bytes=1024, has_md5_etag=True)
+        self.objects: dict[str, bytes] = {} if objects is None else objects
+        self._lock = RLock()
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield every object whose key starts with `prefix`, in byte order of keys."""
+        with self._lock:
+            keys = sorted((key for key in self.objects if key.startswith(prefix)), key=key_order)
+        for key in keys:
+            found = self.info(key)
+            if found is not None:
+                yield found
+
+    def list_skipped(self) -> Iterator[tuple[str, str]]:
+        """Yield nothing: every key can be an object here."""
+        return iter(())
+
+    def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
+        """Return one page of a folder."""
+        return folder_page(self.list_objects(prefix), prefix, after, limit)
+
+    def info(self, key: str) -> ObjectInfo | None:
+        """Return an object's size and MD5; None when there is none."""
+        data = self.objects.get(key)
+        if data is None:
+            return None
+        etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        return ObjectInfo(key, len(data), _WRITTEN_AT, etag)
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[Readable]:
+        """Open an object for reading."""
+        key_parts(key)
+        data = self.objects.get(key)
+        if data is None:
+            raise ObjectNotFound(f"There is no object {key}.")
+        with BytesIO(data) as stream:
+            yield stream
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+        """Create an object, all of it or nothing."""
+        key_parts(key)
+        if key in self.objects:
+            raise _taken(key)
+        data = b"".join(chunks)
+        if len(data) != size_bytes:
+            raise ContentMismatch(f"{key} was announced with {size_bytes:,} bytes, but {len(data):,} came.")
+        with self._lock:
+            if key in self.objects:
+                raise _taken(key)
+            return self.replace(key, data)
+
+    def replace(self, key: str, data: bytes) -> ObjectInfo:
+        """Write an object whatever is under the key."""
+        key_parts(key)
+        with self._lock:
+            self.objects[key] = bytes(data)
+        return ObjectInfo(key, len(data), _WRITTEN_AT, hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+    def delete(self, key: str) -> None:
+        """Delete an object; an absent one is fine."""
+        with self._lock:
+            self.objects.pop(key, None)
+
+    def remove_temporaries(self, tag: str) -> int:
+        """Return 0: a write here leaves nothing behind."""
+        return 0
+
+    def free_bytes(self) -> int | None:
+        """Return None: memory has no quota."""
+        return None
+
+    def close(self) -> None:
+        """Do nothing; the objects stay."""
+
+
+def _taken(key: str) -> ObjectExists:
+    return ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
