@@ -9,7 +9,7 @@ compile() {
     local target=$1
     shift
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+        --no-header --no-annotate \
         "$@" --output-file "requirements/$target.lock" >/dev/null
     if grep -nE '://|^-|file:|^[^ #]*/' "requirements/$target.lock"; then
         echo "requirements/$target.lock names an address or a path; see the lines above." >&2
