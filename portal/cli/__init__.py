@@ -1,0 +1,21 @@
+"""Face: `portal NOUN VERB`. The same services as the pages; `--json` on each command.
+
+Exit code 0: done; 1: refused or failed, message on stderr; 2: usage.
+"""
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from portal.cli import processes
+from portal.cli.context import Context
+from portal.cli.main import cli
+from portal.config import Settings
+
+#: The modules that add commands to `cli`; importing them is what registers them.
+COMMANDS = (processes,)
+
+
+def run(create_app: Callable[[Settings], Flask], read_settings: Callable[[], Settings]) -> None:
+    """Run the command line on the process's arguments."""
+    cli(obj=Context(create_app, read_settings), prog_name="portal")

@@ -1,0 +1,39 @@
+"""The root command, the options every command shares, and how errors end."""
+
+import json
+from typing import Any
+
+import click
+
+from portal.cli.context import Context
+from portal.errors import PortalError
+
+pass_context = click.make_pass_decorator(Context)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class PortalGroup(click.Group):
+    """A group that turns the portal's errors into one line on stderr and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a PortalError ends it without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except PortalError as error:
+            click.echo(f"portal: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--as", "handle", envvar="PORTAL_ACCOUNT", metavar="HANDLE", help="Account to act as.")
+@click.version_option(package_name="storage-portal", prog_name="portal")
+@click.pass_obj
+def cli(context: Context, handle: str | None) -> None:
+    """Hub and admin console for the storage locations of LaminDB instances."""
+    context.handle = handle
+
+
+def print_result(value: Any, as_json: bool, text: str) -> None:
+    """Print `value` as JSON, or `text` for people."""
+    click.echo(json.dumps(value, indent=2, default=str) if as_json else text)

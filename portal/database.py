@@ -1,0 +1,124 @@
+"""The portal's own database: Flask-SQLAlchemy handle, the unit of work, and schema revisions.
+
+SQLite: a transaction that reads begins deferred, one that writes begins IMMEDIATE. A deferred transaction that turns
+into a writer fails at once when somebody else wrote meanwhile, whatever the busy timeout, so the two are kept apart:
+`read()` and `write()`. Nothing slow (hashing, network, rendering) belongs inside `write()`.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.orm import Session
+
+from portal.models import Base
+
+__all__ = ["Session", "db", "init_database", "is_current", "ping", "read", "upgrade", "write"]
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+_is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
+
+#: How long a SQLite writer waits for another one, milliseconds.
+BUSY_TIMEOUT_MS = 20_000
+
+
+def init_database(app: Flask, url: str) -> None:
+    """Bind the handle to an app and its database."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the engine options for a database URL."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"check_same_thread": False}}
+    return {"pool_pre_ping": True, "pool_size": 10, "connect_args": {"connect_timeout": 5}}
+
+
+def prepare_engine(engine: Engine) -> Engine:
+    """Set what SQLite needs on each connection; does nothing for PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN is always deferred; `_begin_sqlite` sends ours
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writing.get() else "BEGIN")
+
+
+@contextmanager
+def read() -> Iterator[Session]:
+    """Give a session for reading. Whatever is left uncommitted when the block ends is rolled back."""
+    session = db.session()
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
+@contextmanager
+def write() -> Iterator[Session]:
+    """Give a session in a writing transaction: committed at the end of the block, rolled back on any error."""
+    session = db.session()
+    session.rollback()
+    mark = _is_writing.set(True)
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        _is_writing.reset(mark)
+
+
+def _alembic(url: str) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "revisions"))
+    config.attributes["url"] = url
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to the newest revision, creating it on an empty database. Safe to call again."""
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    command.upgrade(_alembic(url), "head")
+
+
+def is_current(url: str) -> bool:
+    """Tell whether the database can be reached and its schema is at the newest revision."""
+    engine = create_engine(url, **engine_options(url))
+    try:
+        with engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    return found == ScriptDirectory.from_config(_alembic(url)).get_current_head()
+
+
+def ping() -> None:
+    """Ask the database for nothing, to learn whether it answers."""
+    with read() as session:
+        session.execute(text("SELECT 1"))

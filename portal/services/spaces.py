@@ -1,0 +1,271 @@
+"""Spaces: access boundaries and their members."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true
+from sqlalchemy.exc import IntegrityError
+
+from portal.errors import Conflict, InputError, NotFound, Refused
+from portal.models import Account, InstanceSpace, Space, SpaceMember, Storage
+from portal.permissions import Action, OwnerTarget, PortalTarget, SpaceTarget, allows, require
+from portal.planning.names import check_space_name
+from portal.services.access import visible_storages
+from portal.services.accounts import find_account
+from portal.services.events import Change, record
+from portal.services.work import Work
+from portal.values import ALL_SPACE_ID, AccountKind, Role
+
+
+@dataclass(frozen=True, slots=True)
+class NewSpace:
+    """A space to make. `owner` is the handle of the owning person or organisation; None: the actor."""
+
+    name: str
+    description: str = ""
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceRow:
+    """A space in a list. `role` None: only a portal admin or the space `all`, without a role of one's own."""
+
+    id: int
+    uid: str
+    name: str
+    owner: str | None
+    description: str
+    role: Role | None
+    member_count: int
+    storage_count: int
+    created_at: datetime
+
+    @property
+    def is_all(self) -> bool:
+        """Tell whether this is the space `all`."""
+        return self.id == ALL_SPACE_ID
+
+    @property
+    def label(self) -> str:
+        """Return `owner/name`, or `all`."""
+        return f"{self.owner}/{self.name}" if self.owner else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member of a space or a collaborator of an instance."""
+
+    handle: str
+    name: str
+    kind: AccountKind
+    role: Role
+    since: datetime
+
+    @property
+    def initials(self) -> str:
+        """Return one or two letters for the avatar."""
+        words = (self.name or self.handle).replace("-", " ").split()
+        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+
+
+def create_space(work: Work, new: NewSpace) -> Space:
+    """Make a space; the actor becomes its admin.
+
+    Raises:
+        InputError: the name cannot be used or the owner has a space of this name.
+        NotFound, PermissionDenied: the actor does not act for the owner.
+    """
+    owner = find_account(work, new.owner or work.actor.handle)
+    require(work.actor, Action.SPACE_CREATE, OwnerTarget(owner.id, "owner account"))
+    name = check_space_name(new.name)
+    _refuse_taken_name(work, owner, name)
+    space = Space(
+        name=name,
+        description=new.description.strip(),
+        owner_id=owner.id,
+        created_by_id=work.actor.account_id,
+        created_at=work.now,
+        updated_at=work.now,
+    )
+    work.session.add(space)
+    try:
+        work.session.flush()
+    except IntegrityError as error:
+        raise InputError(f"{owner.handle} has a space {name} already.", field="name") from error
+    work.session.add(
+        SpaceMember(space_id=space.id, account_id=work.actor.account_id, role=Role.ADMIN, created_at=work.now)
+    )
+    record(work, "space.created", space, Change(after=_described(space)))
+    return space
+
+
+def _refuse_taken_name(work: Work, owner: Account, name: str) -> None:
+    taken = select(Space.id).where(Space.owner_id == owner.id, func.lower(Space.name) == name.lower())
+    if work.session.scalar(taken) is not None:
+        raise InputError(f"{owner.handle} has a space {name} already.", field="name")
+
+
+def _described(space: Space) -> dict[str, object]:
+    return {"name": space.name, "description": space.description}
+
+
+def find_space(work: Work, reference: str, action: Action = Action.SPACE_READ) -> Space:
+    """Return the space named by its uid, `owner/name` or, where only one such is in reach, `name`.
+
+    Raises:
+        NotFound: there is none, or the actor may not know of it.
+        InputError: several spaces in reach have this name.
+        PermissionDenied: the actor may see it, but `action` needs more.
+    """
+    owner, separator, name = reference.strip().rpartition("/")
+    named = func.lower(Space.name) == name.lower()
+    query = select(Space).where(or_(Space.uid == reference, named))
+    if separator:
+        query = select(Space).join(Account, Space.owner_id == Account.id).where(named, Account.handle == owner.lower())
+    found = [s for s in work.session.scalars(query) if allows(work.actor, Action.SPACE_READ, SpaceTarget(s.id))]
+    if not found:
+        raise NotFound(f"There is no space {reference}, or you have no role in it.", field="space")
+    if len(found) > 1:
+        raise InputError(f"Several spaces are named {reference}.", hint="Write OWNER/NAME.", field="space")
+    require(work.actor, action, SpaceTarget(found[0].id))
+    return found[0]
+
+
+def describe_space(work: Work, reference: str, description: str) -> Space:
+    """Change a space's description.
+
+    Raises:
+        PermissionDenied: the actor is no admin of the space.
+    """
+    space = _find_with_members(work, reference)
+    before = _described(space)
+    space.description, space.updated_at = description.strip(), work.now
+    record(work, "space.changed", space, Change(before, _described(space)))
+    return space
+
+
+def _find_with_members(work: Work, reference: str) -> Space:
+    """Return a space the actor manages; the space `all` has no members to manage."""
+    space = find_space(work, reference)
+    if space.id == ALL_SPACE_ID:
+        raise Refused(
+            "The space all has no members: it means the collaborators of each location's instance.",
+            hint="Grant the role on the instance.",
+        )
+    require(work.actor, Action.SPACE_MANAGE, SpaceTarget(space.id))
+    return space
+
+
+def grant_space_role(work: Work, reference: str, handle: str, role: Role) -> SpaceMember:
+    """Give an account a role in a space, replacing the one it has.
+
+    Raises:
+        Conflict: it would take the last admin's role.
+        NotFound: no such space or account.
+        PermissionDenied: the actor is no admin of the space.
+        Refused: the space is `all`.
+    """
+    space = _find_with_members(work, reference)
+    account = find_account(work, handle)
+    if account.kind is AccountKind.ORGANISATION:
+        raise InputError("An organisation cannot be a member. Add its people.", field="handle")
+    member = work.session.get(SpaceMember, (space.id, account.id))
+    before = str(member.role) if member else None
+    if member is None:
+        member = SpaceMember(space_id=space.id, account_id=account.id, role=role, created_at=work.now)
+        work.session.add(member)
+    elif role is not Role.ADMIN:
+        _refuse_last_admin(work, space, account)
+    member.role = role
+    change = Change({"handle": account.handle, "role": before}, {"handle": account.handle, "role": str(role)})
+    record(work, "space.role-granted", space, change)
+    return member
+
+
+def revoke_space_role(work: Work, reference: str, handle: str) -> None:
+    """Take an account's role in a space.
+
+    Raises:
+        Conflict: it is the last admin.
+        NotFound: no such space, account or member.
+        PermissionDenied: the actor is no admin of the space.
+    """
+    space = _find_with_members(work, reference)
+    account = find_account(work, handle)
+    member = work.session.get(SpaceMember, (space.id, account.id))
+    if member is None:
+        raise NotFound(f"{handle} is no member of {space.name}.", field="handle")
+    _refuse_last_admin(work, space, account)
+    work.session.execute(
+        delete(SpaceMember).where(SpaceMember.space_id == space.id, SpaceMember.account_id == account.id)
+    )
+    record(work, "space.role-revoked", space, Change({"handle": account.handle, "role": str(member.role)}))
+
+
+def _refuse_last_admin(work: Work, space: Space, account: Account) -> None:
+    admins = set(
+        work.session.scalars(
+            select(SpaceMember.account_id).where(SpaceMember.space_id == space.id, SpaceMember.role == Role.ADMIN)
+        )
+    )
+    if admins == {account.id}:
+        raise Conflict(f"{account.handle} is the last admin here.", hint="Make someone else admin first.")
+
+
+def list_spaces(work: Work) -> list[SpaceRow]:
+    """Return the spaces in the actor's reach, `all` first, then by name: three queries, however many there are."""
+    rows = work.session.execute(_spaces_in_reach(work)).all()
+    members = _counts(work, select(SpaceMember.space_id, func.count()).group_by(SpaceMember.space_id))
+    storages = _counts(
+        work,
+        select(Storage.space_id, func.count()).where(visible_storages(work.actor)).group_by(Storage.space_id),
+    )
+    return [
+        SpaceRow(
+            id=space.id,
+            uid=space.uid,
+            name=space.name,
+            owner=owner,
+            description=space.description,
+            role=work.actor.spaces.get(space.id),
+            member_count=members.get(space.id, 0),
+            storage_count=storages.get(space.id, 0),
+            created_at=space.created_at,
+        )
+        for space, owner in rows
+    ]
+
+
+def _spaces_in_reach(work: Work) -> Select[Space, str]:
+    reach: ColumnElement[bool] = Space.id.in_([ALL_SPACE_ID, *work.actor.spaces])
+    if allows(work.actor, Action.PORTAL_ADMINISTER, PortalTarget()):
+        reach = true()
+    by_name = (Space.id != ALL_SPACE_ID, func.lower(Space.name), Space.id)
+    return (
+        select(Space, Account.handle).outerjoin(Account, Space.owner_id == Account.id).where(reach).order_by(*by_name)
+    )
+
+
+def _counts(work: Work, query: Select[int, int]) -> dict[int, int]:
+    return dict(work.session.execute(query).tuples().all())
+
+
+def list_members(work: Work, space: Space) -> list[MemberRow]:
+    """Return the members of a space by handle; none for `all`.
+
+    Raises:
+        NotFound: the actor has no role in the space.
+    """
+    require(work.actor, Action.SPACE_READ, SpaceTarget(space.id))
+    query = (
+        select(Account.handle, Account.name, Account.kind, SpaceMember.role, SpaceMember.created_at)
+        .join(SpaceMember, SpaceMember.account_id == Account.id)
+        .where(SpaceMember.space_id == space.id)
+        .order_by(Account.handle)
+    )
+    return [MemberRow(*row) for row in work.session.execute(query)]
+
+
+def is_attached(work: Work, space_id: int, instance_id: int) -> bool:
+    """Tell whether a space is attached to an instance; `all` is attached to every one."""
+    return space_id == ALL_SPACE_ID or work.session.get(InstanceSpace, (instance_id, space_id)) is not None

@@ -1,0 +1,1 @@
+"""Forms shape input; services judge it. One file a noun."""

@@ -1,0 +1,54 @@
+"""Forms about one's own account and about people."""
+
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from portal.services.accounts import NewAccount
+from portal.web.forms.base import BaseForm
+
+_HANDLE = {"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+_NEW_PASSWORD = {"autocomplete": "new-password"}
+
+
+class SignInForm(BaseForm):
+    """Handle (or e-mail address) and password."""
+
+    handle = StringField("Handle or e-mail", [InputRequired("Type your handle or e-mail address.")], render_kw=_HANDLE)
+    password = PasswordField(
+        "Password", [InputRequired("Type your password.")], render_kw={"autocomplete": "current-password"}
+    )
+
+
+class SetupForm(BaseForm):
+    """The first portal admin."""
+
+    handle = StringField("Handle", [InputRequired("Choose a handle.")], render_kw=_HANDLE)
+    name = StringField("Name", render_kw={"autocomplete": "name"})
+    email = EmailField("E-mail", render_kw={"autocomplete": "email"})
+    password = PasswordField("Password", [InputRequired("Choose a password.")], render_kw=_NEW_PASSWORD)
+
+    def to_input(self) -> NewAccount:
+        """Return the account the form describes."""
+        return NewAccount(
+            handle=(self.handle.data or "").strip().lower(),
+            email=(self.email.data or "").strip() or None,
+            name=(self.name.data or "").strip(),
+            password=self.password.data or "",
+            is_portal_admin=True,
+        )
+
+
+class PasswordLinkForm(BaseForm):
+    """A password chosen through a one-time link."""
+
+    password = PasswordField("New password", [InputRequired("Choose a password.")], render_kw=_NEW_PASSWORD)
+
+
+class ChangePasswordForm(PasswordLinkForm):
+    """A new password for somebody who knows the old one."""
+
+    old_password = PasswordField(
+        "Present password",
+        [InputRequired("Type your present password.")],
+        render_kw={"autocomplete": "current-password"},
+    )

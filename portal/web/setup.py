@@ -1,0 +1,58 @@
+"""First run: the one-time link that makes the first portal admin; and links that let a person choose a password."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import make_response as flask_response
+from werkzeug.wrappers import Response
+
+from portal.errors import NotFound
+from portal.services import accounts, passwords, throttle
+from portal.web import gate
+from portal.web.forms.account import PasswordLinkForm, SetupForm
+
+blueprint = Blueprint("setup", __name__)
+
+
+def _count_try() -> None:
+    with gate.writing() as work:
+        throttle.take(work, throttle.LINK_BY_ADDRESS, work.actor.address)
+
+
+@blueprint.route("/setup/<token>", methods=["GET", "POST"])
+@gate.public
+def first_admin(token: str) -> Response:
+    """Make the first portal admin with a one-time link."""
+    form = SetupForm(request.form)
+    with gate.reading() as work:
+        link = accounts.find_link(work, token)
+        if link.account_id is not None:
+            raise NotFound("This link sets a password, it does not set up the portal.")
+    if request.method == "POST" and form.validate():
+        _count_try()
+        with form.catching():
+            prepared = accounts.prepare_account(form.to_input())
+            with gate.writing() as work:
+                account = accounts.use_setup_link(work, token, prepared)
+            gate.sign_in(account)
+            flash("The portal is set up. Connect your first bucket or register a directory.", "success")
+            return redirect(url_for("account.home"), code=303)
+    return flask_response(render_template("setup/new.html", form=form), 422 if form.is_faulty else 200)
+
+
+@blueprint.route("/link/<token>", methods=["GET", "POST"])
+@gate.public
+def choose_password(token: str) -> Response:
+    """Choose a password with a one-time link."""
+    form = PasswordLinkForm(request.form)
+    with gate.reading() as work:
+        accounts.find_link(work, token)
+    if request.method == "POST" and form.validate():
+        _count_try()
+        with form.catching():
+            passwords.check_password(form.password.data or "")
+            hashed = passwords.hash_password(form.password.data or "")
+            with gate.writing() as work:
+                account = accounts.use_password_link(work, token, hashed)
+            gate.sign_in(account)
+            flash("Your password is set.", "success")
+            return redirect(url_for("account.home"), code=303)
+    return flask_response(render_template("setup/password.html", form=form), 422 if form.is_faulty else 200)
