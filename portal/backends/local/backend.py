@@ -93,10 +93,10 @@ class LocalBackend:
     def delete(self, key: str) -> None:
         """Delete a file, and below `.lamindb` the folders that become empty by it."""
         parts = file_parts(key)
-        with suppress(ObjectNotFound), translated(key, action="delete"), self._tree.opened(parts[:-1]) as folder:
-            with suppress(IsADirectoryError):
-                os.unlink(parts[-1], dir_fd=folder)
-                os.fsync(folder)
+        folder = self._tree.opened(parts[:-1])
+        with suppress(ObjectNotFound, NameRefused), translated(key, action="delete"), folder as opened:
+            os.unlink(parts[-1], dir_fd=opened)
+            os.fsync(opened)
         self._prune(parts[:-1])
 
     def remove_temporaries(self, tag: str) -> int:
@@ -123,7 +123,7 @@ class LocalBackend:
         """Return the parts of a key that this directory can hold."""
         parts = file_parts(key)
         longest = self.capabilities.max_key_bytes
-        if longest is not None and len(key.encode()) > longest or any(len(os.fsencode(p)) > _NAME_MAX for p in parts):
+        if (longest is not None and len(key.encode()) > longest) or any(len(os.fsencode(p)) > _NAME_MAX for p in parts):
             raise NameRefused(f"The key {key[:80]}… is too long for a file name here.")
         return parts
 

@@ -174,4 +174,3 @@ def _name_fault(key: str) -> str | None:
     except UnicodeEncodeError:
         return "Its name is not UTF-8."
     return None
-

@@ -1,0 +1,259 @@
+"""The backend of S3 roots."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError
+
+from portal.backends.base import (
+    INTERACTIVE,
+    TEMPORARY_FOLDER,
+    Capabilities,
+    FolderPage,
+    ObjectInfo,
+    Readable,
+    S3Access,
+    Timeouts,
+    check_tag,
+    key_order,
+    key_parts,
+)
+from portal.backends.s3.client import FIRST_REGION, make_client
+from portal.backends.s3.errors import Asked, from_client, translated
+from portal.backends.s3.streams import BodyStream
+from portal.backends.s3.uploads import Multipart, Records, UploadOptions, check_size, pieces
+from portal.errors import ObjectExists, ObjectNotFound, StorageError
+from portal.values import ConnectionKind, Root
+
+#: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+_KEY_BYTES: Final = 1024
+
+#: Sorts behind every key that starts with what is before it.
+_LAST: Final = "\U0010ffff"
+
+
+class S3Backend:
+    """A bucket, or a folder in one. One client serves any number of threads."""
+
+    def __init__(
+        self,
+        root: Root,
+        access: S3Access | None = None,
+        *,
+        timeouts: Timeouts = INTERACTIVE,
+        tag: str = "",
+        options: UploadOptions | None = None,
+    ) -> None:
+        self.root = root
+        access = access or S3Access(ConnectionKind.AMBIENT)
+        self._endpoint_url = access.endpoint_url or root.endpoint_url
+        self._region = access.region or FIRST_REGION
+        self._secret = access.secret_access_key
+        self._prefix = f"{root.path}/" if root.path else ""
+        self._tag = check_tag(tag)
+        self._options = options or UploadOptions()
+        self._sends_condition = True
+        self._records = Records(self._call, self._prefix)
+        self.capabilities = Capabilities(
+            max_key_bytes=_KEY_BYTES - len(self._prefix.encode()),
+            can_write=access.kind is not ConnectionKind.ANONYMOUS,
+            has_md5_etag=True,
+        )
+        try:
+            self._client = make_client(access, self._endpoint_url, timeouts)
+        except (BotoCoreError, ValueError) as error:
+            raise from_client(error, self._asked("s3:ListBucket", "")) from None
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Yield every object whose key starts with `prefix`, in byte order, a page of 1,000 at a time.
+
+        Raises:
+            StorageError: the server lists out of order, so that nothing built on the order would be right.
+        """
+        before = b""
+        for page in self._pages(Prefix=self._prefix + prefix):
+            for item in page.get("Contents", []):
+                found = self._listed(item)
+                if found is None:
+                    continue
+                order = key_order(found.key)
+                if order < before:
+                    raise StorageError(f"The server lists {found.key} out of order, which the portal cannot work with.")
+                before = order
+                yield found
+
+    def list_skipped(self) -> Iterator[tuple[str, str]]:
+        """Yield the root's own folder object, whose key would be empty, where there is one."""
+        if self._prefix and self._head(self._prefix) is not None:
+            yield "", "It is the folder object of the root itself."
+
+    def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
+        """Return one page of a folder, by one request."""
+        full = self._prefix + prefix
+        arguments: dict[str, Any] = {"Prefix": full, "Delimiter": "/", "MaxKeys": min(limit, 1000)}
+        if after is not None:
+            # Behind a sub-folder means behind everything in it.
+            ends = _LAST if after.endswith("/") and after != prefix else ""
+            arguments["StartAfter"] = self._prefix + after + ends
+        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+        folders = [item["Prefix"][len(self._prefix) :] for item in page.get("CommonPrefixes", [])]
+        objects = [found for item in page.get("Contents", []) if (found := self._listed(item)) is not None]
+        shown = [name for name in folders if name != TEMPORARY_FOLDER + "/" and name != after]
+        last = max([*folders, *(found.key for found in objects)], key=key_order, default=None)
+        return FolderPage(tuple(shown), tuple(objects), last if page.get("IsTruncated") else None)
+
+    def info(self, key: str) -> ObjectInfo | None:
+        """Return what a HEAD tells; None when there is no such object (or no such bucket: listing tells that)."""
+        key_parts(key)
+        answer = self._head(self._prefix + key)
+        return None if answer is None else _info(key, answer["ContentLength"], answer)
+
+    @contextmanager
+    def open_read(self, key: str) -> Iterator[Readable]:
+        """Open an object for streaming.
+
+        Raises:
+            ObjectNotFound: no object has this key.
+        """
+        key_parts(key)
+        full = self._prefix + key
+        answer = self._call("get_object", "s3:GetObject", full)
+        stream = BodyStream(answer["Body"], answer["ContentLength"], self._asked("s3:GetObject", full))
+        try:
+            yield stream
+        finally:
+            answer["Body"].close()
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+        """Create an object, all of it or nothing.
+
+        Not every server knows conditional puts, so a look comes first; two writers of one key that start within the
+        same instant can then both succeed there.
+        """
+        key_parts(key)
+        full = self._prefix + key
+        if self._head(full) is not None:
+            raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
+        if size_bytes > self._options.single_bytes:
+            return self._write_parts(key, chunks, size_bytes)
+        # One byte of room more than announced, so that too much content is seen.
+        for piece in pieces(chunks, size_bytes + 1):
+            check_size(key, piece.size_bytes, size_bytes)
+            answer = self._create(full, Body=piece.body, ContentMD5=piece.md5)
+            return _info(key, size_bytes, answer)
+        raise StorageError(f"{key} has no content.")
+
+    def replace(self, key: str, data: bytes) -> ObjectInfo:
+        """Write a small object whatever is under the key."""
+        key_parts(key)
+        for piece in pieces([data], len(data) + 1):
+            full = self._prefix + key
+            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, ContentMD5=piece.md5)
+            return _info(key, len(data), answer)
+        raise StorageError(f"{key} has no content.")
+
+    def delete(self, key: str) -> None:
+        """Delete one object; in a bucket with versions its older versions stay."""
+        key_parts(key)
+        try:
+            self._call("delete_object", "s3:DeleteObject", self._prefix + key)
+        except ObjectNotFound:
+            return
+
+    def remove_temporaries(self, tag: str) -> int:
+        """Abort the unfinished uploads that `tag`'s records name; return how many records there were."""
+        if not check_tag(tag):
+            return 0
+        count = 0
+        for page in self._pages(Prefix=self._records.folder(tag)):
+            for item in page.get("Contents", []):
+                self._records.abort(item["Key"])
+                count += 1
+        return count
+
+    def free_bytes(self) -> int | None:
+        """Return None: a bucket does not say."""
+        return None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int) -> ObjectInfo:
+        """Upload in parts, abort on any error, and look at what came of it."""
+        full = self._prefix + key
+        upload = Multipart(self._call, full)
+        with self._records.kept(self._tag, upload):
+            upload.send(chunks, size_bytes, self._options.part_size(size_bytes))
+        written = self.info(key)
+        if written is None:
+            raise ObjectNotFound(f"{key} was written, but the server does not know it.", retryable=True)
+        check_size(key, written.size_bytes, size_bytes)
+        return written
+
+    def _create(self, full: str, **arguments: Any) -> dict[str, Any]:
+        """Put an object on the condition that there is none, as far as the server knows conditions."""
+        if self._sends_condition:
+            try:
+                return self._call("put_object", "s3:PutObject", full, IfNoneMatch="*", **arguments)
+            except StorageError as error:
+                if "NotImplemented" not in (error.server_message or ""):
+                    raise
+                self._sends_condition = False
+                arguments["Body"].seek(0)
+        return self._call("put_object", "s3:PutObject", full, **arguments)
+
+    def _head(self, full: str) -> dict[str, Any] | None:
+        """Return a HEAD's answer; None for no such object. An answer to HEAD has no words: a GET asks for them."""
+        try:
+            return self._call("head_object", "s3:GetObject", full)
+        except ObjectNotFound:
+            return None
+        except StorageError as error:
+            if error.retryable:
+                raise
+            return self._explained(full, error)
+
+    def _explained(self, full: str, refusal: StorageError) -> dict[str, Any] | None:
+        """Ask for one byte by GET to learn why a HEAD was refused."""
+        try:
+            answer = self._call("get_object", "s3:GetObject", full, Range="bytes=0-0")
+        except ObjectNotFound:
+            return None
+        answer["Body"].close()
+        raise refusal
+
+    def _listed(self, item: dict[str, Any]) -> ObjectInfo | None:
+        """Return one listed object; None for the root's own folder object and the portal's temporaries."""
+        key = item["Key"][len(self._prefix) :]
+        if not key or key.startswith(TEMPORARY_FOLDER + "/"):
+            return None
+        return _info(key, item["Size"], item)
+
+    def _pages(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+            yield page
+            token = page.get("NextContinuationToken")
+            if not page.get("IsTruncated") or not token or token == arguments.get("ContinuationToken"):
+                return
+            arguments["ContinuationToken"] = token
+
+    def _asked(self, action: str, full: str) -> Asked:
+        endpoint = self._endpoint_url or "https://s3.amazonaws.com"
+        return Asked(action, self.root.bucket, full, self._region, endpoint, self._secret)
+
+    def _call(self, operation: str, action: str, key: str, **arguments: Any) -> dict[str, Any]:
+        """Send one request; every vendor exception ends here."""
+        if key:
+            arguments["Key"] = key
+        with translated(self._asked(action, key)):
+            answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self.root.bucket, **arguments)
+        return answer
+
+
+def _info(key: str, size_bytes: int, answer: dict[str, Any]) -> ObjectInfo:
+    """Return what an answer says of an object; a put's says no time."""
+    etag = str(answer.get("ETag", "")).strip('"')
+    return ObjectInfo(key, size_bytes, answer.get("LastModified"), etag or None)
