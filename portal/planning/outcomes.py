@@ -1,0 +1,78 @@
+"""What became of each object of a plan: the values that result segments, the ledger and the certificate speak in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How the copy of one object ended."""
+
+    #: We wrote it, from bytes hashed on the way.
+    COPIED = "copied"
+    #: The target held the same bytes already; both sides were hashed.
+    ALREADY_EQUAL = "already_equal"
+    #: The target holds something else; nothing was changed there.
+    CONFLICT = "conflict"
+    #: A permanent error, or one that did not pass in time; `reason` says which.
+    FAILED = "failed"
+    #: The source changed while it was read; the next pass takes it.
+    CHANGED = "changed"
+    #: The source has no such object any more.
+    MISSING = "missing"
+    #: We wrote it in an earlier pass, the source has deleted it since, so it was taken away again.
+    REMOVED = "removed"
+    #: The target's own, which the source never had; not touched.
+    LEFT = "left"
+    #: Read back at the target, and the bytes are not those of the source.
+    MISMATCH = "mismatch"
+
+
+class Level(StrEnum):
+    """How strong the evidence at the target is; equal size is no evidence and has no level."""
+
+    NONE = ""
+    READ_BACK = "read_back"
+
+
+#: The object lies at the target as it should.
+GOOD = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL, Outcome.REMOVED, Outcome.LEFT})
+
+#: A person has to look, or another pass is needed.
+BAD = frozenset(Outcome) - GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """One object after a pass.
+
+    `size_bytes`, `modified_at` and `etag` describe the source as it was copied, so a result can stand in a merge for
+    the source's listing of that time; the `target_` fields describe what lay at the target after it.
+
+    Attributes:
+        sha256: hex digest of the content read at the source; None when it was not read.
+        md5: likewise.
+        level: evidence at the target; none before verification.
+        reason: one sentence for whatever is not good; empty else.
+        is_ours: whether this migration wrote what lies at the target under this key.
+    """
+
+    key: str
+    size_bytes: int
+    outcome: Outcome
+    modified_at: datetime | None = None
+    etag: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    target_modified_at: datetime | None = None
+    target_etag: str | None = None
+    level: Level = Level.NONE
+    reason: str = ""
+    is_ours: bool = False
+
+
+def needs_look(result: ObjectResult) -> bool:
+    """Tell whether a verified pass leaves this object for a person: not good, or copied but not read back."""
+    if result.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
+        return result.level is Level.NONE
+    return result.outcome in BAD
