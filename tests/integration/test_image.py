@@ -102,7 +102,7 @@ def test_it_holds_no_test_or_build_tool(image: Path) -> None:
 def test_it_serves_pages_and_assets(portal: InstalledPortal) -> None:
     assert portal.get("/healthz") == 200
     assert portal.get("/readyz") == 200
-    assert portal.get("/infrastructure") == 200
+    assert portal.get("/sign-in") == 200
     assert portal.get("/static/portal.css") == 200
 
 
