@@ -211,11 +211,15 @@ def require(actor: Actor, action: Action, target: Target) -> None:
     """Refuse unless `actor` may do `action` to `target`.
 
     Raises:
-        NotFound: the actor holds no role on the target, so it must not learn that it exists.
-        PermissionDenied: the actor may see the target but not do this.
+        NotFound: the actor is signed in and holds no role on the target, so it must not learn that it exists.
+        PermissionDenied: nobody is signed in, or the actor may see the target but not do this.
     """
     if allows(actor, action, target):
         return
+    if not actor.is_signed_in:
+        raise PermissionDenied(
+            "Nobody is signed in.", hint="Sign in; on the command line give --as HANDLE or set PORTAL_ACCOUNT."
+        )
     if isinstance(target, PortalTarget) and actor.is_signed_in:
         raise PermissionDenied("Only a portal admin may do this.", hint="Ask a portal admin.")
     if role_on(actor, target) is None:

@@ -58,18 +58,33 @@ class Context:
     def _work(self, session: database.Session, actor: Actor) -> Work:
         return Work(session, actor, datetime.now(UTC), self.settings, self.app.extensions["portal_vault"])
 
+    @contextmanager
+    def writing_as_nobody(self) -> Iterator[Work]:
+        """Give a unit of work that writes as nobody: enough to add the first account, and for nothing else."""
+        with self.app.app_context(), database.write() as session:
+            yield self._work(session, self._nobody())
+
+    def _nobody(self) -> Actor:
+        return Actor(account_id=None, handle="command line", via="cli", address=_where())
+
     def _actor(self) -> Actor:
-        """Return the named account as an actor; without a name, somebody unknown, whom services refuse.
+        """Return the named account as an actor.
 
         Raises:
-            InputError: no such account, or it is closed.
+            InputError: none is named, or it is closed.
+            NotFound: no such account.
         """
-        where = f"{getpass.getuser()}@{socket.gethostname()}"[:64]
         if self.handle is None:
-            return Actor(account_id=None, handle="command line", via="cli", address=where)
+            raise InputError(
+                "No account is named to act as.", hint="Give --as HANDLE or set PORTAL_ACCOUNT.", field="as"
+            )
         with database.read() as session:
-            seeker = Actor(account_id=None, handle="command line", via="cli", address=where)
-            account = find_account(self._work(session, seeker), self.handle)
+            account = find_account(self._work(session, self._nobody()), self.handle)
             if not account.is_active:
                 raise InputError(f"The account {self.handle} is closed.", field="as")
-            return load_actor(session, account, via="cli", address=where)
+            return load_actor(session, account, via="cli", address=_where())
+
+
+def _where() -> str:
+    """Return the system account and machine the command was typed on, for events."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"[:64]

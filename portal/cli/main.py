@@ -1,16 +1,20 @@
 """The root command, the options every command shares, and how errors end."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from portal.cli.context import Context
 from portal.errors import PortalError
+from portal.values import Role
 
 pass_context = click.make_pass_decorator(Context)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+role_argument = click.argument("role", type=click.Choice([role.value for role in Role]))
 
 
 class PortalGroup(click.Group):
@@ -37,3 +41,21 @@ def cli(context: Context, handle: str | None) -> None:
 def print_result(value: Any, as_json: bool, text: str) -> None:
     """Print `value` as JSON, or `text` for people."""
     click.echo(json.dumps(value, indent=2, default=str) if as_json else text)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Print rows as a JSON list, or as an aligned table with the keys as its head."""
+    if as_json:
+        click.echo(json.dumps(list(rows), indent=2, default=str))
+        return
+    if not rows:
+        click.echo("None.")
+        return
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None or value == "" else str(value)
