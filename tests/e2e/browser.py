@@ -1,0 +1,72 @@
+"""A real Chromium, and what every page must keep: no error in its console, nothing that axe finds."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+
+from tests.e2e.portal_process import PASSWORD, PortalProcess
+
+AXE = next((Path(__file__).parent / "vendor").glob("axe-*.min.js"))
+
+#: Chromium must not look for its makers' hosts, and cannot make its sandbox as root.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 360, "height": 740}
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium."""
+    return playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+
+
+def watch(page: Page, problems: list[str]) -> None:
+    """Collect what a page complains of: script errors, refused scripts or styles, answers of 500 and above."""
+
+    def on_console(message: ConsoleMessage) -> None:
+        # The browser itself logs each answer of 4xx; tests look at those on purpose.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            problems.append(f"{page.url}: {message.text}")
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error}"))
+    page.on(
+        "response", lambda answer: problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+    )
+
+
+def sign_in(page: Page, portal: PortalProcess, handle: str = "ada") -> None:
+    """Sign in through the form."""
+    page.goto(f"{portal.url}/sign-in")
+    page.get_by_label("Handle or e-mail").fill(handle)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/infrastructure")
+
+
+def axe_findings(page: Page) -> list[str]:
+    """Return what axe-core finds on the page as it stands: rule, impact and the first element each."""
+    # The policy allows no inline script; evaluating in the page is not one.
+    page.evaluate(AXE.read_text())
+    result: dict[str, Any] = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+    return [_finding(found) for found in result["violations"]]
+
+
+def _finding(found: dict[str, Any]) -> str:
+    first = found["nodes"][0]
+    return f"{found['id']} ({found['impact']}): {first['html'][:160]} {first['failureSummary'][:300]}"
+
+
+def scrolls_sideways(page: Page) -> bool:
+    """Tell whether the page is wider than the window."""
+    wider: bool = page.evaluate("() => document.documentElement.scrollWidth > window.innerWidth")
+    return wider
