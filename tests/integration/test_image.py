@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -50,7 +51,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that scripts/image.sh fills, as the Dockerfile does."""
     target = tmp_path_factory.mktemp("image") / "portal"
     script = [str(ROOT / "scripts" / "image.sh"), str(target)]
-    result = subprocess.run(script, env=clean_environment(), capture_output=True, text=True, timeout=240, check=False)
+    environment = clean_environment() | {"PYTHON": sys.executable}
+    result = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stderr
     return target
 
@@ -61,11 +63,11 @@ def portal(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[In
         yield server
 
 
-def run(image: Path, program: str, *arguments: str) -> str:
+def run(image: Path, program: str, *arguments: str, **settings: str) -> str:
     """Run a program of the image away from the repository and return what it printed."""
     command = [str(image / "bin" / program), *arguments]
     result = subprocess.run(
-        command, env=clean_environment(), cwd=image, capture_output=True, text=True, timeout=60, check=False
+        command, env=clean_environment() | settings, cwd=image, capture_output=True, text=True, timeout=60, check=False
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -104,6 +106,10 @@ def test_it_serves_pages_and_assets(portal: InstalledPortal) -> None:
     assert portal.get("/readyz") == 200
     assert portal.get("/sign-in") == 200
     assert portal.get("/static/portal.css") == 200
+
+
+def test_any_wsgi_server_finds_the_app(image: Path, tmp_path: Path) -> None:
+    run(image, "gunicorn", "--check-config", "wsgi:app", PORTAL_DATA_DIR=str(tmp_path))
 
 
 def test_the_dockerfile_takes_these_steps_and_checks_the_same_page_without_root() -> None:
