@@ -88,6 +88,8 @@ class Check(Base):
     reason: Mapped[str] = mapped_column(Text)
     fix: Mapped[str | None] = mapped_column(Text)
     is_write: Mapped[bool] = mapped_column(default=False)
+    server_message: Mapped[str | None] = mapped_column(Text)
+    missing_action: Mapped[str | None] = mapped_column(String(80))
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index("ix_check_result_storage_at", "storage_id", "checked_at"),)

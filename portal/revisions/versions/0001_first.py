@@ -339,6 +339,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("fix", sa.Text(), nullable=True),
         sa.Column("is_write", sa.Boolean(), nullable=False),
+        sa.Column("server_message", sa.Text(), nullable=True),
+        sa.Column("missing_action", sa.String(length=80), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["storage_id"], ["storage.id"], name=op.f("fk_check_result_storage_id"), ondelete="CASCADE"
