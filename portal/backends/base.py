@@ -209,6 +209,16 @@ def key_parts(key: str) -> list[str]:
     return parts
 
 
+def check_length(key: str, longest_bytes: int | None) -> None:
+    """Refuse a key that is longer than a root can hold; None for no limit.
+
+    Raises:
+        NameRefused: as said.
+    """
+    if longest_bytes is not None and len(key.encode("utf-8", "surrogateescape")) > longest_bytes:
+        raise NameRefused(f"The key {key[:60]}… is too long here: {longest_bytes:,} bytes are the most.")
+
+
 def key_order(key: str) -> bytes:
     """Return what keys are sorted by everywhere: their UTF-8 bytes."""
     return key.encode("utf-8", "surrogateescape")

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from io import BytesIO
 from threading import RLock
 
-from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, folder_page, key_order, key_parts
+from portal.backends.base import (
+    Capabilities,
+    FolderPage,
+    ObjectInfo,
+    Readable,
+    check_length,
+    check_tag,
+    folder_page,
+    key_order,
+    key_parts,
+)
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound
 from portal.values import Root
 
@@ -62,6 +72,7 @@ class MemoryBackend:
     def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
         """Create an object, all of it or nothing."""
         key_parts(key)
+        check_length(key, self.capabilities.max_key_bytes)
         if key in self.objects:
             raise _taken(key)
         data = b"".join(chunks)
@@ -86,6 +97,7 @@ class MemoryBackend:
 
     def remove_temporaries(self, tag: str) -> int:
         """Return 0: a write here leaves nothing behind."""
+        check_tag(tag)
         return 0
 
     def free_bytes(self) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, check_tag
+from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, check_length, check_tag
 from portal.backends.local.errors import translated
 from portal.backends.local.listing import Walk, as_info
 from portal.backends.local.paths import Tree, file_parts
@@ -122,9 +122,9 @@ class LocalBackend:
     def _writable(self, key: str) -> list[str]:
         """Return the parts of a key that this directory can hold."""
         parts = file_parts(key)
-        longest = self.capabilities.max_key_bytes
-        if (longest is not None and len(key.encode()) > longest) or any(len(os.fsencode(p)) > _NAME_MAX for p in parts):
-            raise NameRefused(f"The key {key[:80]}… is too long for a file name here.")
+        check_length(key, self.capabilities.max_key_bytes)
+        for part in parts:
+            check_length(part, _NAME_MAX)
         return parts
 
     def _written(self, key: str, parts: list[str], chunks: Iterable[bytes], size_bytes: int | None) -> ObjectInfo:

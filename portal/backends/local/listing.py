@@ -17,6 +17,7 @@ from portal.backends.base import TEMPORARY_FOLDER, FolderPage, ObjectInfo, key_o
 from portal.backends.local.errors import translated
 from portal.backends.local.paths import Tree
 from portal.errors import AccessRefused, ObjectNotFound
+from portal.values import MANAGED_FOLDER
 
 #: Is told of each thing that cannot be an object: its key (made readable) and the reason.
 Skip = Callable[[str, str], None]
@@ -69,6 +70,8 @@ class Walk:
         """Yield a folder's sub-folders (as keys) and objects behind `floor`."""
         for entry in self._entries(opened, folder):
             if floor and key_order(entry.key) <= floor:
+                continue
+            if entry.key == MANAGED_FOLDER + "/" and _is_bare(opened):
                 continue
             if entry.is_folder:
                 yield entry.key
@@ -174,3 +177,12 @@ def _name_fault(key: str) -> str | None:
     except UnicodeEncodeError:
         return "Its name is not UTF-8."
     return None
+
+
+def _is_bare(root: int) -> bool:
+    """Tell whether `.lamindb` holds nothing but the portal's temporary files, which are no objects."""
+    folder = os.open(MANAGED_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)
+    try:
+        return set(os.listdir(folder)) <= {TEMPORARY_FOLDER.rsplit("/", 1)[-1]}
+    finally:
+        os.close(folder)

@@ -31,6 +31,10 @@ class FileStream:
             raise ContentMismatch(f"{self._key} changed while it was read.", hint="Read it again.", retryable=True)
         return data
 
+    def fileno(self) -> int:
+        """Return the descriptor, for advice to the system about its cache."""
+        return self._file.fileno()
+
     def __enter__(self) -> Self:
         return self
 

@@ -15,6 +15,7 @@ from portal.backends.base import (
     Readable,
     S3Access,
     Timeouts,
+    check_length,
     check_tag,
     key_order,
     key_parts,
@@ -132,6 +133,7 @@ class S3Backend:
         same instant can then both succeed there.
         """
         key_parts(key)
+        check_length(key, self.capabilities.max_key_bytes)
         full = self._prefix + key
         if self._head(full) is not None:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")

@@ -1,0 +1,140 @@
+"""What only directories do."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from portal.backends.local import LocalBackend, create_local_root
+from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists
+from portal.values import Root, StorageType
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "root"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def local(folder: Path) -> LocalBackend:
+    return LocalBackend(local_root(folder), tag="test")
+
+
+def local_root(path: Path) -> Root:
+    return Root(StorageType.LOCAL, str(path), path=str(path))
+
+
+def keys(backend: LocalBackend) -> list[str]:
+    return [found.key for found in backend.list_objects()]
+
+
+def test_empty_folders_are_no_objects(local: LocalBackend, folder: Path) -> None:
+    (folder / "empty/inner").mkdir(parents=True)
+    assert keys(local) == []
+    assert local.list_folder().folders == ("empty/",)
+
+
+def test_links_inside_the_root_are_followed(local: LocalBackend, folder: Path) -> None:
+    (folder / "real").mkdir()
+    (folder / "real/file").write_bytes(b"12")
+    (folder / "alias").symlink_to("real")
+    (folder / "file").symlink_to("real/file")
+    assert keys(local) == ["alias/file", "file", "real/file"]
+    with local.open_read("alias/file") as stream:
+        assert stream.read() == b"12"
+    found = local.info("file")
+    assert found is not None
+    assert found.size_bytes == 2
+
+
+def test_what_cannot_be_an_object_is_told_with_a_reason(local: LocalBackend, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (folder / "good").write_text("x")
+    (folder / "out").symlink_to(tmp_path / "secret")
+    (folder / "out-folder").symlink_to(tmp_path)
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "inner").mkdir()
+    (folder / "inner/loop").symlink_to("..")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(folder / "socket"))
+        (Path(os.fsdecode(os.fsencode(folder) + b"/\xff"))).write_text("x")
+        assert keys(local) == ["good"]
+        told = dict(local.list_skipped())
+    assert set(told) == {"out", "out-folder", "dangling", "inner/loop/", "pipe", "socket", "\ufffd"}
+    assert "leads out of the root" in told["out"]
+    assert "leads back" in told["inner/loop/"]
+    assert "UTF-8" in told["\ufffd"]
+
+
+def test_a_link_that_leads_out_is_neither_read_nor_written_through(
+    local: LocalBackend, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret").write_text("secret")
+    (folder / "out").symlink_to(tmp_path / "outside")
+    with pytest.raises(AccessRefused), local.open_read("out/secret"):
+        pass
+    with pytest.raises(AccessRefused):
+        local.write("out/new", [b"x"], size_bytes=1)
+    with pytest.raises(AccessRefused):
+        local.delete("out/secret")
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["secret"]
+
+
+def test_a_dangling_link_counts_as_taken(local: LocalBackend, folder: Path, tmp_path: Path) -> None:
+    (folder / "link").symlink_to(tmp_path / "made-by-writing-through")
+    with pytest.raises(ObjectExists):
+        local.write("link", [b"x"], size_bytes=1)
+    assert not (tmp_path / "made-by-writing-through").exists()
+
+
+@pytest.mark.parametrize("key", ["/absolute", "folder/", "a//b", ".lamindb/_portal/x", "x" * 256])
+def test_it_refuses_keys_that_only_object_stores_hold(local: LocalBackend, key: str) -> None:
+    with pytest.raises(NameRefused):
+        local.write(key, [], size_bytes=0)
+
+
+def test_a_file_and_a_folder_of_one_name_do_not_go_together(local: LocalBackend) -> None:
+    local.write("a/b", [b"x"], size_bytes=1)
+    with pytest.raises(NameRefused):
+        local.write("a", [b"x"], size_bytes=1)
+    with pytest.raises(NameRefused):
+        local.write("a/b/c", [b"x"], size_bytes=1)
+    local.delete("a")
+    assert keys(local) == ["a/b"]
+
+
+def test_a_missing_root_is_told_and_never_made(tmp_path: Path) -> None:
+    backend = LocalBackend(local_root(tmp_path / "unmounted"))
+    with pytest.raises(BucketNotFound):
+        keys(backend)
+    with pytest.raises(BucketNotFound):
+        backend.write("x", [b"x"], size_bytes=1)
+    with pytest.raises(BucketNotFound):
+        backend.free_bytes()
+    assert not (tmp_path / "unmounted").exists()
+    create_local_root(backend.root)
+    assert keys(backend) == []
+
+
+def test_leftovers_of_a_killed_write_are_removed_by_their_tag(local: LocalBackend, folder: Path) -> None:
+    for tag in ["test", "other"]:
+        left = folder / ".lamindb/_portal" / tag
+        left.mkdir(parents=True)
+        (left / "half").write_bytes(b"half")
+    assert keys(local) == []
+    assert local.list_folder(".lamindb/").folders == ()
+    assert local.remove_temporaries("test") == 1
+    assert local.remove_temporaries("test") == 0
+    assert (folder / ".lamindb/_portal/other/half").exists()
+
+
+def test_closing_removes_its_empty_folders(local: LocalBackend, folder: Path) -> None:
+    local.write("x", [b"x"], size_bytes=1)
+    assert not list((folder / ".lamindb/_portal/test").iterdir())
+    local.close()
+    assert not (folder / ".lamindb/_portal").exists()
