@@ -83,20 +83,43 @@ def add_account(work: Work, prepared: PreparedAccount) -> Account:
     first = is_empty(work)
     if not first:
         require(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
-    new = prepared.new
+    account = insert_account(
+        work,
+        prepared.new,
+        kind=AccountKind.PERSON,
+        password_hash=prepared.password_hash,
+        is_portal_admin=prepared.new.is_portal_admin or first,
+    )
+    record(work, "account.created", account, Change(after=describe(account)))
+    return account
+
+
+def insert_account(
+    work: Work,
+    new: NewAccount,
+    *,
+    kind: AccountKind,
+    password_hash: str | None = None,
+    is_portal_admin: bool = False,
+) -> Account:
+    """Put a checked account into the database; who may do that is asked by the caller, which also writes the event.
+
+    Raises:
+        InputError: the handle or the e-mail address is taken.
+    """
     _refuse_taken(work, new)
     account = Account(
         handle=new.handle,
         email=new.email,
         name=new.name,
-        password_hash=prepared.password_hash,
-        is_portal_admin=new.is_portal_admin or first,
+        kind=kind,
+        password_hash=password_hash,
+        is_portal_admin=is_portal_admin,
         created_at=work.now,
         updated_at=work.now,
     )
     work.session.add(account)
     _flush_unique(work, new)
-    record(work, "account.created", account, Change(after=describe(account)))
     return account
 
 

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
-from portal.errors import Conflict, InputError, NotFound, Refused
+from portal.errors import InputError, NotFound, Refused
 from portal.models import Account, InstanceSpace, Space, SpaceMember, Storage
 from portal.permissions import Action, OwnerTarget, PortalTarget, SpaceTarget, allows, require
 from portal.planning.names import check_space_name
+from portal.services import members
 from portal.services.access import visible_storages
 from portal.services.accounts import find_account
 from portal.services.events import Change, record
+from portal.services.members import MemberRow
 from portal.services.work import Work
-from portal.values import ALL_SPACE_ID, AccountKind, Role
+from portal.values import ALL_SPACE_ID, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +53,6 @@ class SpaceRow:
         return f"{self.owner}/{self.name}" if self.owner else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
-    """A member of a space or a collaborator of an instance."""
-
-    handle: str
-    name: str
-    kind: AccountKind
-    role: Role
-    since: datetime
-
-    @property
-    def initials(self) -> str:
-        """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
-
-
 def create_space(work: Work, new: NewSpace) -> Space:
     """Make a space; the actor becomes its admin.
 
@@ -92,9 +77,7 @@ def create_space(work: Work, new: NewSpace) -> Space:
         work.session.flush()
     except IntegrityError as error:
         raise InputError(f"{owner.handle} has a space {name} already.", field="name") from error
-    work.session.add(
-        SpaceMember(space_id=space.id, account_id=work.actor.account_id, role=Role.ADMIN, created_at=work.now)
-    )
+    members.add_first_admin(work, space)
     record(work, "space.created", space, Change(after=_described(space)))
     return space
 
@@ -157,7 +140,7 @@ def _find_with_members(work: Work, reference: str) -> Space:
     return space
 
 
-def grant_space_role(work: Work, reference: str, handle: str, role: Role) -> SpaceMember:
+def grant_space_role(work: Work, reference: str, handle: str, role: Role) -> None:
     """Give an account a role in a space, replacing the one it has.
 
     Raises:
@@ -166,21 +149,7 @@ def grant_space_role(work: Work, reference: str, handle: str, role: Role) -> Spa
         PermissionDenied: the actor is no admin of the space.
         Refused: the space is `all`.
     """
-    space = _find_with_members(work, reference)
-    account = find_account(work, handle)
-    if account.kind is AccountKind.ORGANISATION:
-        raise InputError("An organisation cannot be a member. Add its people.", field="handle")
-    member = work.session.get(SpaceMember, (space.id, account.id))
-    before = str(member.role) if member else None
-    if member is None:
-        member = SpaceMember(space_id=space.id, account_id=account.id, role=role, created_at=work.now)
-        work.session.add(member)
-    elif role is not Role.ADMIN:
-        _refuse_last_admin(work, space, account)
-    member.role = role
-    change = Change({"handle": account.handle, "role": before}, {"handle": account.handle, "role": str(role)})
-    record(work, "space.role-granted", space, change)
-    return member
+    members.grant_role(work, _find_with_members(work, reference), handle, role)
 
 
 def revoke_space_role(work: Work, reference: str, handle: str) -> None:
@@ -191,32 +160,13 @@ def revoke_space_role(work: Work, reference: str, handle: str) -> None:
         NotFound: no such space, account or member.
         PermissionDenied: the actor is no admin of the space.
     """
-    space = _find_with_members(work, reference)
-    account = find_account(work, handle)
-    member = work.session.get(SpaceMember, (space.id, account.id))
-    if member is None:
-        raise NotFound(f"{handle} is no member of {space.name}.", field="handle")
-    _refuse_last_admin(work, space, account)
-    work.session.execute(
-        delete(SpaceMember).where(SpaceMember.space_id == space.id, SpaceMember.account_id == account.id)
-    )
-    record(work, "space.role-revoked", space, Change({"handle": account.handle, "role": str(member.role)}))
-
-
-def _refuse_last_admin(work: Work, space: Space, account: Account) -> None:
-    admins = set(
-        work.session.scalars(
-            select(SpaceMember.account_id).where(SpaceMember.space_id == space.id, SpaceMember.role == Role.ADMIN)
-        )
-    )
-    if admins == {account.id}:
-        raise Conflict(f"{account.handle} is the last admin here.", hint="Make someone else admin first.")
+    members.revoke_role(work, _find_with_members(work, reference), handle)
 
 
 def list_spaces(work: Work) -> list[SpaceRow]:
     """Return the spaces in the actor's reach, `all` first, then by name: three queries, however many there are."""
     rows = work.session.execute(_spaces_in_reach(work)).all()
-    members = _counts(work, select(SpaceMember.space_id, func.count()).group_by(SpaceMember.space_id))
+    people = _counts(work, select(SpaceMember.space_id, func.count()).group_by(SpaceMember.space_id))
     storages = _counts(
         work,
         select(Storage.space_id, func.count()).where(visible_storages(work.actor)).group_by(Storage.space_id),
@@ -229,7 +179,7 @@ def list_spaces(work: Work) -> list[SpaceRow]:
             owner=owner,
             description=space.description,
             role=work.actor.spaces.get(space.id),
-            member_count=members.get(space.id, 0),
+            member_count=people.get(space.id, 0),
             storage_count=storages.get(space.id, 0),
             created_at=space.created_at,
         )
@@ -248,7 +198,7 @@ def _spaces_in_reach(work: Work) -> Select[Space, str]:
 
 
 def _counts(work: Work, query: Select[int, int]) -> dict[int, int]:
-    return dict(work.session.execute(query).tuples().all())
+    return dict(work.session.execute(query).all())
 
 
 def list_members(work: Work, space: Space) -> list[MemberRow]:
@@ -258,13 +208,7 @@ def list_members(work: Work, space: Space) -> list[MemberRow]:
         NotFound: the actor has no role in the space.
     """
     require(work.actor, Action.SPACE_READ, SpaceTarget(space.id))
-    query = (
-        select(Account.handle, Account.name, Account.kind, SpaceMember.role, SpaceMember.created_at)
-        .join(SpaceMember, SpaceMember.account_id == Account.id)
-        .where(SpaceMember.space_id == space.id)
-        .order_by(Account.handle)
-    )
-    return [MemberRow(*row) for row in work.session.execute(query)]
+    return members.list_rows(work, space)
 
 
 def is_attached(work: Work, space_id: int, instance_id: int) -> bool:

@@ -1,0 +1,1 @@
+"""The adapter to LaminDB's own world: its ids, its object paths, its marker file, its tables."""

@@ -1,0 +1,89 @@
+"""Fixtures of the integration tests: the real app on real databases, and a fixed world of people."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from portal.app import create_app
+from portal.config import Settings
+from portal.database import db
+from portal.services.work import Work
+from tests.integration.world import Portal, World, build_world
+
+
+@pytest.fixture
+def local_base(tmp_path: Path) -> Path:
+    """The one base directory below which local roots may lie."""
+    base = tmp_path / "local"
+    base.mkdir()
+    return base
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, local_base: Path) -> Settings:
+    """Settings on a fresh database; the test runs once with SQLite and once with PostgreSQL."""
+    return Settings(
+        data_dir=tmp_path / "data",
+        database_url=database_url,
+        bind=("127.0.0.1", 8000),
+        url="http://localhost",
+        host="portal-host",
+        local_bases=(local_base,),
+        allowed_endpoints=("127.0.0.0/8", "localhost"),
+        log_level="ERROR",
+    )
+
+
+@pytest.fixture
+def new_app(settings: Settings) -> Iterator[Callable[[Settings], Flask]]:
+    """A function that makes one more app, as another process would; connections are closed at the end."""
+    made: list[Flask] = []
+
+    def make(with_settings: Settings = settings) -> Flask:
+        made.append(create_app(with_settings))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(new_app: Callable[..., Flask]) -> Flask:
+    """The portal's web application on a fresh database."""
+    return new_app()
+
+
+@pytest.fixture
+def portal(app: Flask) -> Portal:
+    """The app with ways to act in it as anybody."""
+    return Portal(app)
+
+
+@pytest.fixture
+def world(portal: Portal) -> World:
+    """The fixed world: ada, erik, rita, otto, organisation lab, instance lab/atlas, spaces clinical and imaging."""
+    return build_world(portal)
+
+
+@pytest.fixture
+def work_as(portal: Portal, world: World) -> Callable[..., AbstractContextManager[Work]]:
+    """`with work_as("erik") as work:` a unit of work that is committed at the end of the block."""
+    return portal.write_as
+
+
+@pytest.fixture
+def read_as(portal: Portal, world: World) -> Callable[..., AbstractContextManager[Work]]:
+    """`with read_as("rita") as work:` a unit of work that reads."""
+    return portal.read_as
+
+
+@pytest.fixture
+def client_as(portal: Portal, world: World) -> Callable[[str | None], FlaskClient]:
+    """`client_as("erik").post(url, data=…)`: a browser that is signed in; None for one that is not."""
+    return portal.client_as
