@@ -110,7 +110,7 @@ def decide_rollback(known: ObjectResult | None, now: Entry | None, rules: KeyRul
         return excluded
     if known is None or known.outcome is Outcome.REMOVED:
         return _planned(now, Act.COPY)
-    if _is_target_unchanged(now, known):
+    if is_target_unchanged(now, known):
         return None
     if known.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
         return _planned(now, Act.COPY, target_key=beside_key(known.key, tag))
@@ -129,8 +129,10 @@ def is_unchanged(now: Entry, then: Entry) -> bool:
     )
 
 
-def _is_target_unchanged(now: Entry, known: ObjectResult) -> bool:
-    if known.outcome is Outcome.COPIED and now.size_bytes != known.size_bytes:
+def is_target_unchanged(now: Entry, known: ObjectResult) -> bool:
+    """Tell whether the target still looks as the result says it was left."""
+    has_content = known.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}
+    if has_content and now.size_bytes != known.size_bytes:
         return False
     return _is_same_version(now.etag, now.modified_at, known.target_etag, known.target_modified_at)
 

@@ -54,7 +54,8 @@ class ObjectResult:
         md5: likewise.
         level: evidence at the target; none before verification.
         reason: one sentence for whatever is not good; empty else.
-        is_ours: whether this migration wrote what lies at the target under this key.
+        is_ours: whether this migration wrote what lies at the target under this key, to be proven by `sha256` again.
+        target_key: where it lies at the target, when not under `key` itself.
     """
 
     key: str
@@ -69,6 +70,7 @@ class ObjectResult:
     level: Level = Level.NONE
     reason: str = ""
     is_ours: bool = False
+    target_key: str | None = None
 
 
 def needs_look(result: ObjectResult) -> bool:

@@ -1,0 +1,117 @@
+"""The values that travel between the runner and the workers: a shard to do, and what came of it. All picklable."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from portal.backends.base import BULK, S3Access, Timeouts
+from portal.planning.outcomes import BAD, Level, ObjectResult
+from portal.planning.retries import RetryPolicy
+from portal.values import Root
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOptions:
+    """How a worker does a shard.
+
+    Attributes:
+        threads: objects at a time; memory is about `threads` times what a backend holds of one object.
+        chunk_bytes: read at a time.
+        max_failures: so many failed objects end the shard: the fault is not in the objects.
+        retries: for errors that pass.
+        timeouts: of each request.
+    """
+
+    threads: int = 8
+    chunk_bytes: int = 1024 * 1024
+    max_failures: int = 50
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    timeouts: Timeouts = BULK
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """One shard for a worker. For a rollback, `source` is the new root and `target` the old one.
+
+    Attributes:
+        shard_id: comes back in the result.
+        tag: marks temporaries; 1 to 64 letters, digits, `_`, `-`. One tag a shard, kept when it is run again, never
+            shared: leftovers of its earlier run are removed at the start.
+        plan_path: plan segment to read.
+        copy_path: result segment that `copy_shard` writes and `verify_shard` reads; its journal lies beside it, so
+            running a shard again must name the same path.
+        verify_path: result segment that `verify_shard` writes.
+        stop_path: the worker stops as soon as this file exists; None: it can't be stopped.
+        progress_path: where counters are written at most once a second (see `read_progress`); None: nowhere.
+    """
+
+    shard_id: str
+    source: Root
+    target: Root
+    tag: str
+    plan_path: str
+    copy_path: str
+    verify_path: str = ""
+    source_access: S3Access | None = None
+    target_access: S3Access | None = None
+    stop_path: str | None = None
+    progress_path: str | None = None
+    options: ShardOptions = field(default_factory=ShardOptions)
+
+
+class ShardEnd(StrEnum):
+    """How a worker left a shard."""
+
+    #: Every object has a result and the result segment is written.
+    DONE = "done"
+    #: Told to stop; no segment. Run it again to go on where it was.
+    STOPPED = "stopped"
+    #: The target is full; no segment.
+    OUT_OF_SPACE = "out_of_space"
+    #: Something that would fail every object alike: credentials, bucket, too many failures; no segment.
+    HALTED = "halted"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What came of one shard.
+
+    Attributes:
+        end: how it ended; only `done` has a segment.
+        counts: objects by outcome (`planning.outcomes.Outcome`), and `read_back` for those proven at the target.
+        object_count: objects with a result.
+        total_bytes: bytes of objects that lie at the target as they should.
+        path: of the segment; empty when there is none.
+        digest: of the segment; empty when there is none.
+        exceptions: every object that is not good.
+        wall_ms: how long it took.
+        error: why it did not end well, for people; empty when it did.
+        hint: what to do about that.
+        retryable: whether running it again later may help, unchanged.
+    """
+
+    shard_id: str
+    end: ShardEnd
+    counts: dict[str, int]
+    object_count: int
+    total_bytes: int
+    path: str = ""
+    digest: str = ""
+    exceptions: tuple[ObjectResult, ...] = ()
+    wall_ms: int = 0
+    error: str = ""
+    hint: str = ""
+    retryable: bool = False
+
+
+def summarise(results: Sequence[ObjectResult]) -> dict[str, int]:
+    """Return how many objects there are of each outcome, and how many were read back."""
+    counts = Counter(result.outcome.value for result in results)
+    counts[Level.READ_BACK.value] = sum(1 for result in results if result.level is Level.READ_BACK)
+    return dict(counts)
+
+
+def exceptions_of(results: Sequence[ObjectResult]) -> tuple[ObjectResult, ...]:
+    """Return what a person has to look at, or another pass."""
+    return tuple(result for result in results if result.outcome in BAD)

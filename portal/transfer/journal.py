@@ -1,0 +1,91 @@
+"""What a worker has done in a shard so far, kept beside the result so that a kill loses nothing.
+
+It answers two questions after a restart: which objects need not be read again, and which of the equal objects found at
+the target are our own. One JSON line an event, appended; a torn last line is ignored. Kept until the migration is over.
+"""
+
+import json
+import os
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+from portal.planning.outcomes import ObjectResult
+from portal.transfer.segments import decode_result, encode
+
+
+class Journal:
+    """The journal of one shard. Safe for many threads.
+
+    Attributes:
+        finished: results of earlier runs by the key at the source.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.finished: dict[str, ObjectResult] = {}
+        self._tried: set[str] = set()
+        self._lock = Lock()
+        self._load(path)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def was_tried(self, key: str) -> bool:
+        """Tell whether a create-only write of this key was begun before, so that an equal object is ours."""
+        return key in self._tried
+
+    def begin(self, key: str) -> None:
+        """Note that a create-only write of this key begins."""
+        self._tried.add(key)
+        self._append({"begin": key})
+
+    def disown(self, key: str) -> None:
+        """Note that what lies under this key was there before our write."""
+        self._tried.discard(key)
+        self._append({"disown": key})
+
+    def finish(self, result: ObjectResult) -> None:
+        """Note the result of one object."""
+        self._append({"finish": encode(result).decode()})
+
+    def close(self) -> None:
+        """Close the file; it stays."""
+        os.close(self._file)
+
+    def _append(self, event: dict[str, str]) -> None:
+        # A line break first: a torn line of a killed run then spoils nothing after it.
+        data = b"\n" + json.dumps(event, separators=(",", ":")).encode()
+        with self._lock:
+            while data:
+                data = data[os.write(self._file, data) :]
+
+    def _load(self, path: str) -> None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        if not Path(path).exists():
+            return
+        with Path(path).open("rb") as file:
+            for line in file:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            if "begin" in event:
+                self._tried.add(event["begin"])
+            elif "disown" in event:
+                self._tried.discard(event["disown"])
+            else:
+                result = decode_result(event["finish"].encode())
+                self.finished[result.key] = result
+        except (ValueError, KeyError, TypeError):
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def journal_path(result_path: str) -> str:
+    """Return where the journal of a result segment lies."""
+    return f"{result_path}.journal"

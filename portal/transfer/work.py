@@ -1,0 +1,187 @@
+"""What copy and verify have in common: opening both roots, threads, retries, hashing, writing the result."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from hashlib import md5, sha256
+from time import monotonic
+from typing import Protocol, TypeVar
+
+from portal.backends import open_backend
+from portal.backends.base import Backend, Readable, S3Access, Timeouts
+from portal.errors import OutOfSpace, PortalError, StorageError
+from portal.planning.listings import key_order
+from portal.planning.outcomes import GOOD, ObjectResult
+from portal.planning.retries import RetryPolicy, next_wait_seconds
+from portal.transfer.control import FATAL, Control, Stopped
+from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult, exceptions_of, summarise
+from portal.transfer.segments import Segment, write_segment
+from portal.values import Root
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Opener(Protocol):
+    """Opens a root; `backends.open_backend` is one."""
+
+    def __call__(self, root: Root, access: S3Access | None = None, *, timeouts: Timeouts, tag: str) -> Backend:
+        """Return the root, opened."""
+        ...
+
+
+class Digests:
+    """SHA-256 (ours) and MD5 (LaminDB's and the servers') of one content, in one pass."""
+
+    def __init__(self) -> None:
+        self._sha256, self._md5 = sha256(), md5(usedforsecurity=False)
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._sha256.update(data)
+        self._md5.update(data)
+
+    @property
+    def sha256(self) -> str:
+        """Return the hex SHA-256 so far."""
+        return self._sha256.hexdigest()
+
+    @property
+    def md5(self) -> str:
+        """Return the hex MD5 so far."""
+        return self._md5.hexdigest()
+
+
+@contextmanager
+def opened(job: ShardJob, opener: Opener) -> Iterator[tuple[Backend, Backend]]:
+    """Open source and target."""
+    timeouts = job.options.timeouts
+    with ExitStack() as stack:
+        source = stack.enter_context(closing(opener(job.source, job.source_access, timeouts=timeouts, tag=job.tag)))
+        target = stack.enter_context(closing(opener(job.target, job.target_access, timeouts=timeouts, tag=job.tag)))
+        yield source, target
+
+
+def hashed_chunks(stream: Readable, digests: Digests, control: Control, chunk_bytes: int) -> Iterator[bytes]:
+    """Yield a stream in chunks, hashing on the way.
+
+    Raises:
+        Stopped: between two chunks, when the shard is to end.
+    """
+    control.check()
+    while data := stream.read(chunk_bytes):
+        digests.update(data)
+        control.add(total_bytes=len(data))
+        yield data
+        control.check()
+
+
+def hash_object(backend: Backend, key: str, control: Control, chunk_bytes: int) -> Digests:
+    """Read an object to its end and return its digests. A local file's cached pages are dropped first."""
+    digests = Digests()
+    with backend.open_read(key) as stream:
+        drop_cache(stream)
+        for _ in hashed_chunks(stream, digests, control, chunk_bytes):
+            pass
+    return digests
+
+
+def drop_cache(stream: Readable) -> None:
+    """Make the system read a file from its disk; nothing happens to what is no file, or not yet written out."""
+    fileno = getattr(stream, "fileno", None)
+    if fileno is not None:
+        with suppress(OSError):
+            os.posix_fadvise(fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def with_retries(call: Callable[[], Answer], control: Control, policy: RetryPolicy) -> Answer:
+    """Return what `call` returns, calling it again after errors that pass.
+
+    Raises:
+        StorageError: the last one, when it does not pass or the tries are used up.
+        Stopped: the shard is to end.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        control.check()
+        try:
+            return call()
+        except StorageError as error:
+            wait = next_wait_seconds(error, attempt, secrets.randbelow(1001) / 1000, policy)
+            if wait is None:
+                raise
+        control.wait(wait)
+
+
+def run_objects(
+    items: Iterable[Item], work: Callable[[Item], ObjectResult], control: Control, threads: int
+) -> list[ObjectResult]:
+    """Return the results of all items, in order of keys; fewer when the shard ended early (`control` knows why)."""
+
+    def guarded(item: Item) -> ObjectResult | None:
+        try:
+            control.check()
+            result = work(item)
+        except Stopped:
+            return None
+        except FATAL as error:
+            control.halt(error)
+            return None
+        except BaseException:
+            control.abandon()
+            raise
+        control.add(object_count=1)
+        return result
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="shard") as pool:
+        results = [result for result in pool.map(guarded, items) if result is not None]
+    return sorted(results, key=lambda result: key_order(result.key))
+
+
+def run_shard(job: ShardJob, path: str, step: Callable[[Control], tuple[Sequence[ObjectResult], bool]]) -> ShardResult:
+    """Run a step over a shard, write its results to `path` when every object has one, and say what came of it.
+
+    `step` returns the results and whether they are complete.
+    """
+    started = monotonic()
+    control = Control(job.stop_path, job.progress_path, job.options.max_failures)
+    results: Sequence[ObjectResult] = ()
+    segment: Segment | None = None
+    try:
+        results, is_complete = step(control)
+        if is_complete and control.error is None:
+            segment = write_segment(path, results)
+    except PortalError as error:
+        control.halt(error)
+    except Stopped:
+        pass
+    control.finish()
+    return _result(job, results, segment, control.error, round((monotonic() - started) * 1000))
+
+
+def _result(
+    job: ShardJob, results: Sequence[ObjectResult], segment: Segment | None, error: PortalError | None, wall_ms: int
+) -> ShardResult:
+    end = ShardEnd.DONE if segment else ShardEnd.STOPPED
+    if error is not None:
+        end = ShardEnd.OUT_OF_SPACE if isinstance(error, OutOfSpace) else ShardEnd.HALTED
+    return ShardResult(
+        shard_id=job.shard_id,
+        end=end,
+        counts=summarise(results),
+        object_count=len(results),
+        total_bytes=sum(result.size_bytes for result in results if result.outcome in GOOD),
+        path=segment.path if segment else "",
+        digest=segment.digest if segment else "",
+        exceptions=exceptions_of(results),
+        wall_ms=wall_ms,
+        error=error.message if error else "",
+        hint=(error.hint or "") if error else "",
+        retryable=error.retryable if error else not segment,
+    )
+
+
+DEFAULT_OPENER: Opener = open_backend

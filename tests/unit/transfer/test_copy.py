@@ -1,0 +1,385 @@
+"""Copy, verify, delta and rollback of single shards, in memory."""
+
+import hashlib
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.backends.base import Backend, ObjectInfo, Readable
+from portal.backends.memory import MemoryBackend
+from portal.errors import AccessRefused, CredentialsRefused, OutOfSpace, StorageError, Unreachable
+from portal.planning.actions import Act, PlannedObject
+from portal.transfer.control import read_progress
+from portal.transfer.copy import copy_shard
+from portal.transfer.jobs import ShardEnd
+from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
+from portal.transfer.segments import latest_results, read_results
+from portal.transfer.verify import verify_shard
+from tests.unit.transfer.worlds import Memory, Move, job_for, outcomes, single_threaded
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def move_in(world: Memory, tmp_path: Path) -> Move:
+    return Move(world.roots["source"], world.roots["target"], tmp_path / "ledger", world.open)
+
+
+class Meddler:
+    """A backend with something that happens before its calls: `before[name](key)`."""
+
+    def __init__(self, backend: Backend, **before: Any) -> None:
+        self._backend, self._before = backend, before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def info(self, key: str) -> ObjectInfo | None:
+        self._before.get("info", lambda _: None)(key)
+        return self._backend.info(key)
+
+    def open_read(self, key: str) -> AbstractContextManager[Readable]:
+        self._before.get("open_read", lambda _: None)(key)
+        return self._backend.open_read(key)
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+        self._before.get("write", lambda _: None)(key)
+        written = self._backend.write(key, chunks, size_bytes=size_bytes)
+        self._before.get("after_write", lambda _: None)(key)
+        return written
+
+
+def meddle(world: Memory, name: str, **before: Any) -> None:
+    chosen = getattr(world, name)
+    world.wrap = lambda backend: Meddler(backend, **before) if backend is chosen else backend
+
+
+def once(error: Exception) -> Any:
+    seen: set[str] = set()
+
+    def fail(key: str) -> None:
+        if key not in seen:
+            seen.add(key)
+            raise error
+
+    return fail
+
+
+def test_every_outcome_of_a_plain_move(tmp_path: Path) -> None:
+    world = Memory(
+        {"new": b"1", "same": b"22", "other": b"333", "short": b"4"},
+        {"same": b"22", "other": b"xxx", "short": b"55", "own": b"o"},
+    )
+    move = move_in(world, tmp_path)
+    found = move.run()
+    assert outcomes(found) == {
+        "new": "copied",
+        "same": "already_equal",
+        "other": "conflict",
+        "short": "conflict",
+        "own": "left",
+    }
+    assert world.target.objects == {"new": b"1", "same": b"22", "other": b"xxx", "short": b"55", "own": b"o"}
+    levels = {result.key: result.level.value for result in found}
+    assert levels == {"new": "read_back", "same": "read_back", "other": "", "short": "", "own": ""}
+    first, second = move.verified
+    assert first.end is second.end is ShardEnd.DONE
+    assert first.counts == {"copied": 1, "conflict": 1, "left": 1, "already_equal": 1, "read_back": 2}
+    assert second.counts == {"conflict": 1, "read_back": 0}
+    assert [exception.key for exception in (*first.exceptions, *second.exceptions)] == ["other", "short"]
+    new = next(entry for entry in found if entry.key == "new")
+    assert (new.sha256, new.md5, new.is_ours) == (sha(b"1"), hashlib.md5(b"1").hexdigest(), True)
+
+
+def test_a_shard_run_twice_ends_the_same(tmp_path: Path) -> None:
+    move = move_in(Memory({"a": b"1", "b": b"2"}, {"b": b"2"}), tmp_path)
+    move.plan()
+    first = move.copy()
+    assert move.copy() == first
+    assert [result.digest for result in move.copied] == [copy_shard(job, move.opener).digest for job in move.jobs]
+
+
+def test_an_object_begun_by_a_killed_run_is_ours(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+
+    def die(key: str) -> None:
+        raise KeyboardInterrupt
+
+    meddle(world, "target", after_write=die)
+    with pytest.raises(KeyboardInterrupt):
+        copy_shard(single_threaded(move.jobs[0]), move.opener)
+    world.wrap = lambda backend: backend
+    assert "a" in world.target.objects
+    assert outcomes(move.copy()) == {"a": "copied", "b": "copied"}
+    assert all(result.is_ours for result in move.copy())
+
+
+def test_an_object_that_appeared_after_the_plan_is_compared_not_claimed(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    world.target.objects.update({"a": b"1", "b": b"x"})
+    found = move.copy()
+    assert outcomes(found) == {"a": "already_equal", "b": "conflict"}
+    assert not any(result.is_ours for result in found)
+    assert outcomes(move.copy()) == {"a": "already_equal", "b": "conflict"}
+
+
+def test_a_source_that_changes_while_it_is_copied_is_noticed_and_our_copy_taken_back(tmp_path: Path) -> None:
+    world = Memory({"a": b"11", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+
+    def change(key: str) -> None:
+        if key == "a":
+            world.source.objects["a"] = b"new"
+
+    meddle(world, "target", after_write=change)
+    assert outcomes(move.copy()) == {"a": "changed", "b": "copied"}
+    assert world.target.objects == {"b": b"2"}
+
+
+def test_a_source_deleted_since_the_plan_is_missing(tmp_path: Path) -> None:
+    world = Memory({"a": b"1"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    del world.source.objects["a"]
+    assert outcomes(move.copy()) == {"a": "missing"}
+
+
+def test_passing_errors_are_tried_again(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    meddle(world, "source", open_read=once(Unreachable("Gone for a moment.", retryable=True)))
+    assert outcomes(move.copy()) == {"a": "copied", "b": "copied"}
+
+
+def test_an_answer_lost_after_the_write_does_not_make_our_object_foreign(tmp_path: Path) -> None:
+    world = Memory({"a": b"1"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    meddle(world, "target", after_write=once(Unreachable("No answer.", retryable=True)))
+    (found,) = move.copy()
+    assert (found.outcome, found.is_ours) == ("copied", True)
+
+
+def test_permanent_errors_are_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    meddle(world, "source", open_read=once(AccessRefused("You may not read a.", hint="Ask.")))
+    found = move.copy()
+    assert set(outcomes(found).values()) == {"failed"}
+    assert found[0].reason == "You may not read a. Ask."
+    assert move.copied[0].end is ShardEnd.DONE
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (OutOfSpace("The disk is full.", hint="Make room."), ShardEnd.OUT_OF_SPACE),
+        (CredentialsRefused("The key is unknown."), ShardEnd.HALTED),
+    ],
+)
+def test_errors_that_every_object_would_meet_end_the_shard(tmp_path: Path, error: StorageError, end: ShardEnd) -> None:
+    world = Memory({f"{number:03}": b"1" for number in range(4)})
+    move = move_in(world, tmp_path)
+    move.plan()
+
+    def full(key: str) -> None:
+        if key != "000":
+            raise error
+
+    meddle(world, "target", write=full)
+    result = copy_shard(single_threaded(move.jobs[0]), move.opener)
+    assert (result.end, result.error, result.path) == (end, error.message, "")
+    assert set(world.target.objects) == {"000"}
+    assert not Path(move.jobs[0].copy_path).exists()
+    world.wrap = lambda backend: backend
+    assert set(outcomes(move.copy()).values()) == {"copied"}
+
+
+def test_too_many_failures_end_the_shard(tmp_path: Path) -> None:
+    world = Memory({f"{number:03}": b"1" for number in range(4)})
+    move = move_in(world, tmp_path)
+    move.options = replace(move.options, max_failures=2, threads=1)
+    move.plan()
+    meddle(world, "source", open_read=once(AccessRefused("No.")))
+    (result,) = [copy_shard(job, move.opener) for job in move.jobs]
+    assert (result.end, len(result.exceptions)) == (ShardEnd.HALTED, 2)
+
+
+def test_a_stop_file_ends_the_shard_between_objects_and_it_can_go_on(tmp_path: Path) -> None:
+    world = Memory({f"{number:03}": b"1" for number in range(4)})
+    move = move_in(world, tmp_path)
+    move.plan()
+    (tmp_path / "ledger" / "stop").touch()
+    result = copy_shard(move.jobs[0], move.opener)
+    assert (result.end, result.object_count, result.digest) == (ShardEnd.STOPPED, 0, "")
+    assert world.target.objects == {}
+    (tmp_path / "ledger" / "stop").unlink()
+    assert set(outcomes(move.copy()).values()) == {"copied"}
+
+
+def test_a_stop_file_ends_the_shard_between_chunks(tmp_path: Path) -> None:
+    world = Memory({"big": b"x" * 64})
+    move = move_in(world, tmp_path)
+    move.options = replace(move.options, chunk_bytes=1)
+    move.plan()
+    # The stop file is looked for five times a second: the pause makes the next look due.
+    meddle(
+        world, "source", info=lambda key: time.sleep(0.3), open_read=lambda key: (tmp_path / "ledger" / "stop").touch()
+    )
+    result = copy_shard(move.jobs[0], move.opener)
+    assert result.end is ShardEnd.STOPPED
+    assert world.target.objects == {}
+
+
+def test_progress_is_written_for_others_to_read(tmp_path: Path) -> None:
+    move = move_in(Memory({"a": b"1", "b": b"22"}), tmp_path)
+    move.plan()
+    path = move.jobs[0].progress_path
+    assert path is not None
+    assert read_progress(path).object_count == 0
+    move.copy()
+    assert (read_progress(path).object_count, read_progress(path).total_bytes) == (2, 3)
+
+
+def test_verification_finds_rot_deletion_and_change(tmp_path: Path) -> None:
+    world = Memory(dict.fromkeys("abcde", b"1"))
+    move = move_in(world, tmp_path)
+    move.plan()
+    move.copy()
+    world.target.objects["a"] = b"2"
+    del world.target.objects["b"]
+    world.source.objects["c"] = b"new"
+    del world.source.objects["d"]
+    found = move.verify()
+    assert outcomes(found) == {"a": "mismatch", "b": "mismatch", "c": "changed", "d": "missing", "e": "copied"}
+    assert [result.level for result in found] == ["", "", "", "", "read_back"]
+
+
+def test_what_cannot_be_read_back_is_not_verified(tmp_path: Path) -> None:
+    world = Memory({"a": b"1"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    move.copy()
+    meddle(world, "target", open_read=once(AccessRefused("No reading.")))
+    (found,) = move.verify()
+    assert (found.outcome, found.level) == ("failed", "")
+
+
+def run_delta(move: Move, world: Memory, passes: list[list[str]]) -> dict[str, str]:
+    number = len(passes) + 1
+    known = latest_results(passes)
+    scan_delta(world.source, world.target, known, ScanOptions(), move.writer("forward", number))
+    move.copy()
+    found = outcomes(move.verify())
+    passes.append([result.path for result in move.verified])
+    return found
+
+
+def test_deltas_bring_the_target_up_to_date_without_touching_what_is_not_ours(tmp_path: Path) -> None:
+    world = Memory(dict.fromkeys(("keep", "change", "gone", "equal"), b"1"), {"equal": b"1", "own": b"o"})
+    move = move_in(world, tmp_path)
+    move.run()
+    passes = [[result.path for result in move.verified]]
+    world.source.objects.update({"change": b"two", "new": b"n", "equal": b"not equal any more"})
+    del world.source.objects["gone"]
+    assert run_delta(move, world, passes) == {
+        "change": "copied",
+        "gone": "removed",
+        "new": "copied",
+        "equal": "conflict",
+    }
+    assert world.target.objects == {"keep": b"1", "change": b"two", "new": b"n", "equal": b"1", "own": b"o"}
+    world.source.objects.update({"change": b"three", "gone": b"back"})
+    world.source.objects["equal"] = b"1"
+    assert run_delta(move, world, passes) == {"change": "copied", "equal": "already_equal", "gone": "copied"}
+    assert world.target.objects == {
+        "keep": b"1",
+        "change": b"three",
+        "new": b"n",
+        "gone": b"back",
+        "equal": b"1",
+        "own": b"o",
+    }
+    assert run_delta(move, world, passes) == {}
+
+
+def test_a_delta_never_replaces_ours_that_somebody_changed(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.run()
+    passes = [[result.path for result in move.verified]]
+    world.source.objects["a"] = b"new"
+    del world.source.objects["b"]
+    world.target.objects.update({"a": b"theirs", "b": b"theirs"})
+    assert run_delta(move, world, passes) == {"a": "conflict", "b": "conflict"}
+    assert world.target.objects == {"a": b"theirs", "b": b"theirs"}
+
+
+def test_a_delta_killed_between_taking_away_and_writing_goes_on(tmp_path: Path) -> None:
+    world = Memory({"a": b"new"}, {"a": b"old"})
+    move = move_in(world, tmp_path)
+    job = job_for(move, PlannedObject("a", 3, act=Act.COPY, ours_sha256=sha(b"old")))
+
+    def die(key: str) -> None:
+        raise KeyboardInterrupt
+
+    meddle(world, "target", write=die)
+    with pytest.raises(KeyboardInterrupt):
+        copy_shard(job, move.opener)
+    assert world.target.objects == {}
+    world.wrap = lambda backend: backend
+    result = copy_shard(job, move.opener)
+    assert outcomes(read_results(result.path)) == {"a": "copied"}
+    assert world.target.objects == {"a": b"new"}
+
+
+def test_a_rollback_brings_back_what_is_new_and_never_overwrites(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2", "c": b"3"}, {"own": b"o"})
+    move = move_in(world, tmp_path)
+    move.run()
+    known = latest_results([[result.path for result in move.verified]])
+    world.target.objects.update({"a": b"rewritten", "new": b"n", "both": b"x"})
+    del world.target.objects["b"]
+    world.source.objects["both"] = b"straggler"
+    scan_rollback(world.target, world.source, known, "r1", ScanOptions(), move.writer("back", 1))
+    move.copy()
+    assert outcomes(move.verify()) == {"a": "copied", "new": "copied", "both": "conflict"}
+    assert world.source.objects == {
+        "a": b"1",
+        "a.rewritten-r1": b"rewritten",
+        "b": b"2",
+        "c": b"3",
+        "new": b"n",
+        "both": b"straggler",
+    }
+
+
+def test_a_job_on_a_root_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    move = move_in(Memory({"a": b"1"}), tmp_path)
+    move.plan()
+
+    def refuse(*args: Any, **options: Any) -> Backend:
+        raise CredentialsRefused("The key is unknown.", hint="Give another.")
+
+    for step in (copy_shard, verify_shard):
+        if step is verify_shard:
+            move.copy()
+        result = step(move.jobs[0], refuse)
+        assert (result.end, result.error, result.hint) == (ShardEnd.HALTED, "The key is unknown.", "Give another.")
+
+
+def test_memory_backends_are_what_the_tests_stand_on() -> None:
+    assert isinstance(Memory({}).source, MemoryBackend)
