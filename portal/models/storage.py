@@ -21,6 +21,9 @@ class Storage(Base):
     `instance_id` is the writing instance the portal knows; `instance_uid` the one LaminDB's marker names, which may be
     unknown here (`__unknown__`: the marker names none). Both None: unmanaged. `host_id` only for local roots.
     `run` is the uid of the migration or import that made the record.
+
+    The columns `sort_*` repeat, in lower case, what other tables say, so that the list can be read in that order from
+    one index. The database's own triggers fill them (revision 0002), whoever writes; nothing in Python sets them.
     """
 
     __tablename__ = "storage"
@@ -52,6 +55,10 @@ class Storage(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column(default=1)
+    sort_place: Mapped[str] = mapped_column(String(64), server_default="")
+    sort_space: Mapped[str] = mapped_column(String(140), server_default="")
+    sort_instance: Mapped[str] = mapped_column(String(140), server_default="")
+    sort_creator: Mapped[str] = mapped_column(String(39), server_default="")
 
     host: Mapped[Host | None] = relationship()
     owner: Mapped[Account] = relationship(foreign_keys=[owner_id])
@@ -65,6 +72,19 @@ class Storage(Base):
     __table_args__ = (
         Index("uq_storage_default", "instance_id", unique=True, sqlite_where=text("is_default"),
               postgresql_where=text("is_default")),
+        Index("ix_storage_access", "space_id", "instance_id", "branch_id"),
+        Index("ix_storage_owner", "owner_id", "instance_id"),
+        Index("ix_storage_host", "host_id"),
+        # One an order of the list: key, then root, then id. The order by last check is in revision 0002.
+        Index("ix_storage_by_root", "root", "id"),
+        Index("ix_storage_by_type", "type", "root", "id"),
+        Index("ix_storage_by_place", "sort_place", "root", "id"),
+        Index("ix_storage_by_space", "sort_space", "root", "id"),
+        Index("ix_storage_by_instance", "sort_instance", "root", "id"),
+        Index("ix_storage_by_mode", "mode", "root", "id"),
+        Index("ix_storage_by_default", "is_default", "root", "id"),
+        Index("ix_storage_by_creator", "sort_creator", "root", "id"),
+        Index("ix_storage_by_created", "created_at", "root", "id"),
     )  # fmt: skip
 
 

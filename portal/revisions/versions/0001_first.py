@@ -306,6 +306,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sort_place", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("sort_space", sa.String(length=140), server_default="", nullable=False),
+        sa.Column("sort_instance", sa.String(length=140), server_default="", nullable=False),
+        sa.Column("sort_creator", sa.String(length=39), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["connection_id"], ["connection.id"], name=op.f("fk_storage_connection_id")),
         sa.ForeignKeyConstraint(["created_by_id"], ["account.id"], name=op.f("fk_storage_created_by_id")),
         sa.ForeignKeyConstraint(["host_id"], ["host.id"], name=op.f("fk_storage_host_id")),
@@ -317,7 +321,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_storage_uuid")),
     )
     with op.batch_alter_table("storage", schema=None) as batch_op:
+        batch_op.create_index("ix_storage_access", ["space_id", "instance_id", "branch_id"], unique=False)
+        batch_op.create_index("ix_storage_by_created", ["created_at", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_creator", ["sort_creator", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_default", ["is_default", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_instance", ["sort_instance", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_mode", ["mode", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_place", ["sort_place", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_root", ["root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_space", ["sort_space", "root", "id"], unique=False)
+        batch_op.create_index("ix_storage_by_type", ["type", "root", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_storage_connection_id"), ["connection_id"], unique=False)
+        batch_op.create_index("ix_storage_host", ["host_id"], unique=False)
+        batch_op.create_index("ix_storage_owner", ["owner_id", "instance_id"], unique=False)
         batch_op.create_index(
             "uq_storage_default",
             ["instance_id"],
@@ -496,7 +512,19 @@ def downgrade() -> None:
         batch_op.drop_index(
             "uq_storage_default", sqlite_where=sa.text("is_default"), postgresql_where=sa.text("is_default")
         )
+        batch_op.drop_index("ix_storage_owner")
+        batch_op.drop_index("ix_storage_host")
         batch_op.drop_index(batch_op.f("ix_storage_connection_id"))
+        batch_op.drop_index("ix_storage_by_type")
+        batch_op.drop_index("ix_storage_by_space")
+        batch_op.drop_index("ix_storage_by_root")
+        batch_op.drop_index("ix_storage_by_place")
+        batch_op.drop_index("ix_storage_by_mode")
+        batch_op.drop_index("ix_storage_by_instance")
+        batch_op.drop_index("ix_storage_by_default")
+        batch_op.drop_index("ix_storage_by_creator")
+        batch_op.drop_index("ix_storage_by_created")
+        batch_op.drop_index("ix_storage_access")
 
     op.drop_table("storage")
     with op.batch_alter_table("space_member", schema=None) as batch_op:
