@@ -1,7 +1,7 @@
 """Tries every right a connection needs, on the real root, and says of each what was seen and what to do.
 
 Writes nothing but one small object under a random key, and nothing at all unless asked. Where another instance's marker
-is found (`check_marker`), the caller must not ask for writing.
+is found (`lamindb.marker.check_marker`), the caller must not ask for writing.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
+from portal.backends.checks import failed_check
 from portal.errors import (
     BucketNotFound,
     ContentMismatch,
@@ -18,7 +19,6 @@ from portal.errors import (
     Unreachable,
     WrongRegion,
 )
-from portal.lamindb.marker import Marker, read_marker
 from portal.values import CheckResult, CheckStatus
 
 #: As many keys as one page of a listing holds.
@@ -39,7 +39,7 @@ _WRITES: Final = ("put", "read-back", "delete", "gone")
 #: After these nothing else can work.
 _FATAL: Final = (BucketNotFound, CredentialsRefused, Unreachable, WrongRegion)
 
-#: What a step found, and None; or why it was skipped.
+#: One trial; returns what was seen.
 Step = Callable[[], str]
 
 
@@ -83,7 +83,7 @@ class _Run:
         self.results.append(CheckResult(name, _TITLES[name], status, milliseconds, reason, is_write=name in _WRITES))
 
     def _note_failure(self, name: str, error: StorageError, milliseconds: int) -> None:
-        self.results.append(failure(name, _TITLES[name], error, milliseconds, is_write=name in _WRITES))
+        self.results.append(failed_check(name, _TITLES[name], error, milliseconds, is_write=name in _WRITES))
         if isinstance(error, _FATAL):
             self.stopped = f"Not tried: {error.message}"
 
@@ -162,51 +162,3 @@ def _gone(backend: Backend, key: str) -> str:
             f"{key} is still there after it was deleted.", hint="Look for retention rules, then delete it."
         )
     return "The key is free again."
-
-
-def check_marker(backend: Backend, expected_instance_uid: str | None) -> tuple[CheckResult, Marker | None]:
-    """Read the root's marker and say whose it is. Where it is another's, nothing may be written.
-
-    `expected_instance_uid` is the writing instance the root is meant for; None for none.
-    """
-    title = "Marker"
-    try:
-        marker = read_marker(backend)
-    except StorageError as error:
-        return failure("marker", title, error, None), None
-    if marker is None:
-        return _marker(CheckStatus.PASSED, "No marker: nobody manages this root."), None
-    if marker.is_known and marker.instance_uid == expected_instance_uid:
-        return _marker(CheckStatus.PASSED, f"Marked by {marker.owner_name}, its own instance."), marker
-    reason = f"Already marked by {marker.owner_name}. It can be connected read-only."
-    return _marker(CheckStatus.WARNING, reason, "Connect it read-only, or ask its owners to delete it first."), marker
-
-
-def _marker(status: CheckStatus, reason: str, fix: str | None = None) -> CheckResult:
-    return CheckResult("marker", "Marker", status, None, reason, fix)
-
-
-def failure(
-    name: str, title: str, error: StorageError, milliseconds: int | None, *, is_write: bool = False
-) -> CheckResult:
-    """Return a failed check that says what the error says, with the policy sentence where a right is missing."""
-    return CheckResult(
-        name,
-        title,
-        CheckStatus.FAILED,
-        milliseconds,
-        error.message,
-        fix=_fix(error),
-        is_write=is_write,
-        server_message=error.server_message,
-        missing_action=error.missing_action,
-    )
-
-
-def _fix(error: StorageError) -> str | None:
-    """Return what to do, naming the exact action a policy must allow."""
-    action = error.missing_action
-    if action is None or not action.startswith("s3:"):
-        return error.hint
-    where = "the bucket itself" if action == "s3:ListBucket" else "the objects below this root (`…/*`)"
-    return f"Add to the policy: Allow {action} on {where}."
