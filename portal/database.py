@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
 
 from portal.models import Base
 
-__all__ = ["Session", "db", "init_database", "is_current", "ping", "read", "upgrade", "write"]
+__all__ = ["Session", "db", "init_database", "is_current", "read", "upgrade", "write"]
 
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -107,18 +108,13 @@ def upgrade(url: str) -> None:
     command.upgrade(_alembic(url), "head")
 
 
-def is_current(url: str) -> bool:
-    """Tell whether the database can be reached and its schema is at the newest revision."""
-    engine = create_engine(url, **engine_options(url))
-    try:
-        with engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
-    return found == ScriptDirectory.from_config(_alembic(url)).get_current_head()
+def is_current() -> bool:
+    """Tell whether the app's database answers and its schema is at the newest revision."""
+    with db.engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    return found == _newest_revision()
 
 
-def ping() -> None:
-    """Ask the database for nothing, to learn whether it answers."""
-    with read() as session:
-        session.execute(text("SELECT 1"))
+@lru_cache(maxsize=1)
+def _newest_revision() -> str | None:
+    return ScriptDirectory.from_config(_alembic("")).get_current_head()

@@ -3,6 +3,8 @@
 Uses `cryptography`'s Fernet (AES-128-CBC with HMAC-SHA256, timestamped): one vetted recipe, nothing to choose wrong.
 """
 
+import hashlib
+import hmac
 import json
 import os
 from pathlib import Path
@@ -18,15 +20,15 @@ class Vault:
 
     def __init__(self, keys: list[bytes]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._signing = keys[0]
+        self._signing_key = hmac.new(keys[0], b"portal session cookies", hashlib.sha256).hexdigest()
 
     def __repr__(self) -> str:
         return "Vault(…)"
 
     @property
     def signing_key(self) -> str:
-        """Return the secret that signs session cookies and cursors."""
-        return self._signing.decode()
+        """Return the secret that signs session cookies: derived, so that it opens no stored secret."""
+        return self._signing_key
 
     def encrypt(self, secret: str) -> bytes:
         """Return `secret` encrypted for the database."""

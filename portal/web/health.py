@@ -21,7 +21,7 @@ def live() -> Response:
 def ready() -> Response:
     """Answer 200 when the database answers and its schema is current, else 503."""
     try:
-        current = database.is_current(gate.settings().database_url)
+        current = database.is_current()
     except Exception:
         gate.log.exception("not ready")
         return Response("the database does not answer\n", 503, mimetype="text/plain")
