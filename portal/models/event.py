@@ -44,4 +44,5 @@ class Event(Base):
         Index("ix_event_owner_id", "owner_id", "id"),
         Index("ix_event_actor_id", "actor_id", "id"),
         Index("ix_event_action", "action", "id"),
+        Index("ix_event_at", "at", "id"),
     )

@@ -22,6 +22,7 @@ _HANDLE = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 _INSTANCE = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")
 _MAX_INSTANCE_CHARACTERS = 100
 _MAX_SPACE_CHARACTERS = 100
+_MAX_HOST_CHARACTERS = 64
 
 
 def check_handle(text: str, reserved: Collection[str] = RESERVED_HANDLES) -> str:
@@ -73,4 +74,20 @@ def check_space_name(text: str) -> str:
         )
     if name.casefold() == "all":
         raise InputError("The space “all” is there in every instance.", hint="Choose another name.", field="name")
+    return name
+
+
+def check_host_name(text: str) -> str:
+    """Return a host name: up to 64 printable characters without space, slash or colon, as PORTAL_HOST takes.
+
+    Raises:
+        InputError: with the rule that is broken; the field is `name`.
+    """
+    name = text.strip()
+    if not name or len(name) > _MAX_HOST_CHARACTERS or not name.isprintable() or any(mark in name for mark in " /:"):
+        raise InputError(
+            f"“{name}” cannot be the name of a host.",
+            hint="Use at most 64 characters without space, slash or colon.",
+            field="name",
+        )
     return name

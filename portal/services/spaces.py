@@ -109,6 +109,8 @@ def find_space(work: Work, reference: str, action: Action = Action.SPACE_READ) -
     if not found:
         raise NotFound(f"There is no space {reference}, or you have no role in it.", field="space")
     found = [s for s in found if s.id in work.actor.spaces] or found  # a portal admin sees everybody's
+    # A name may look like another space's uid: the uid wins.
+    found = [space for space in found if space.uid == reference] or found
     if len(found) > 1:
         raise InputError(f"Several spaces are named {reference}.", hint="Write OWNER/NAME.", field="space")
     require(work.actor, action, SpaceTarget(found[0].id))

@@ -102,6 +102,7 @@ def upgrade() -> None:
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index("ix_event_action", ["action", "id"], unique=False)
         batch_op.create_index("ix_event_actor_id", ["actor_id", "id"], unique=False)
+        batch_op.create_index("ix_event_at", ["at", "id"], unique=False)
         batch_op.create_index("ix_event_instance_id", ["instance_id", "id"], unique=False)
         batch_op.create_index("ix_event_owner_id", ["owner_id", "id"], unique=False)
         batch_op.create_index("ix_event_space_id", ["space_id", "id"], unique=False)
@@ -569,6 +570,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_event_space_id")
         batch_op.drop_index("ix_event_owner_id")
         batch_op.drop_index("ix_event_instance_id")
+        batch_op.drop_index("ix_event_at")
         batch_op.drop_index("ix_event_actor_id")
         batch_op.drop_index("ix_event_action")
 
