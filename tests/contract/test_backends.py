@@ -223,9 +223,9 @@ def test_sixteen_threads_use_one_backend_at_once(backend: Backend) -> None:
         return get(backend, key)
 
     with ThreadPoolExecutor(16) as pool:
-        read = list(pool.map(cycle, range(64)))
-    assert read == [str(number).encode() * 1000 for number in range(64)]
-    assert len(keys(backend)) == 64
+        read = list(pool.map(cycle, range(32)))
+    assert read == [str(number).encode() * 1000 for number in range(32)]
+    assert len(keys(backend)) == 32
 
 
 def test_sixteen_writers_of_one_new_folder_do_not_disturb_each_other(backend: Backend) -> None:
@@ -235,7 +235,7 @@ def test_sixteen_writers_of_one_new_folder_do_not_disturb_each_other(backend: Ba
         backend.delete(key)
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(cycle, range(64)))
+        list(pool.map(cycle, range(32)))
     assert keys(backend) == []
 
 

@@ -97,7 +97,7 @@ class S3Backend:
             # Behind a sub-folder means behind everything in it.
             ends = _LAST if after.endswith("/") and after != prefix else ""
             arguments["StartAfter"] = self._prefix + after + ends
-        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+        page = self._list(**arguments)
         folders = [item["Prefix"][len(self._prefix) :] for item in page.get("CommonPrefixes", [])]
         objects = [found for item in page.get("Contents", []) if (found := self._listed(item)) is not None]
         shown = [name for name in folders if name != TEMPORARY_FOLDER + "/" and name != after]
@@ -235,12 +235,19 @@ class S3Backend:
 
     def _pages(self, **arguments: Any) -> Iterator[dict[str, Any]]:
         while True:
-            page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+            page = self._list(**arguments)
             yield page
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated") or not token or token == arguments.get("ContinuationToken"):
                 return
             arguments["ContinuationToken"] = token
+
+    def _list(self, **arguments: Any) -> dict[str, Any]:
+        """Return one page. A web page that answers 200 would else look like an empty bucket."""
+        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+        if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
+            raise from_client(ValueError("no listing"), self._asked("s3:ListBucket", ""))
+        return page
 
     def _asked(self, action: str, full: str) -> Asked:
         endpoint = self._endpoint_url or "https://s3.amazonaws.com"
