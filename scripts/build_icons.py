@@ -14,9 +14,10 @@ STATIC = Path(__file__).resolve().parent.parent / "static"
 FILLED = ' fill="currentColor" stroke="none"'
 
 
-def read_names(listing: Path) -> list[str]:
-    """Return the wanted names, sorted and once each; blank lines are skipped."""
-    return sorted({line.strip() for line in listing.read_text().splitlines() if line.strip()})
+def read_names(listing: Path) -> dict[str, str]:
+    """Return Tabler's name per name of ours; a line may give both, ours first. Blank lines are skipped."""
+    lines = [line.split() for line in listing.read_text().splitlines() if line.strip()]
+    return {words[0]: words[-1] for words in sorted(lines)}
 
 
 def drawing_of(name: str, package: Path) -> str:
@@ -32,12 +33,12 @@ def drawing_of(name: str, package: Path) -> str:
     return "".join(re.sub(r"\s+", " ", shape).replace(" />", "/>") for shape in shapes if 'stroke="none"' not in shape)
 
 
-def build_sprite(names: list[str], package: Path) -> str:
+def build_sprite(names: dict[str, str], package: Path) -> str:
     """Return the sprite: one symbol a name, of 24 units. Stroke and its width come from the page's `.i` class."""
     symbols = [
         f'<symbol id="{name}" viewBox="0 0 24 24"{FILLED if name.endswith("-filled") else ""}>'
-        f"{drawing_of(name, package)}</symbol>"
-        for name in names
+        f"{drawing_of(drawing, package)}</symbol>"
+        for name, drawing in names.items()
     ]
     return '<svg xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(symbols) + "\n</svg>\n"
 
