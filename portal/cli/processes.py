@@ -15,7 +15,7 @@ from portal import database
 from portal.cli.context import Context
 from portal.cli.main import cli, pass_context
 from portal.config import Settings, parse_bind
-from portal.services.accounts import make_setup_link
+from portal.services.one_time_links import make_setup_link
 from portal.services.work import Work
 from portal.values import Actor
 

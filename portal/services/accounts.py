@@ -1,25 +1,19 @@
-"""People's accounts: the first one, adding, changing, signing in, and one-time links."""
+"""People's accounts: the first one, adding, changing, closing. `sign_in.py` and `one_time_links.py` do the rest."""
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from portal.errors import Conflict, InputError, NotFound, SignInFailed
-from portal.models import Account, OneTimeLink
+from portal.errors import Conflict, InputError, NotFound
+from portal.models import Account, OneTimeLink, Space
 from portal.permissions import Action, PortalTarget, require
 from portal.planning.names import check_handle
-from portal.services import passwords, throttle
+from portal.services import passwords
 from portal.services.events import Change, record
 from portal.services.work import Work
-from portal.values import AccountKind
-
-SETUP_LINK_HOURS = 24
-INVITATION_HOURS = 72
+from portal.values import ALL_SPACE_ID, AccountKind
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -73,6 +67,13 @@ def is_empty(work: Work) -> bool:
     return found is None
 
 
+def wait_for_first(work: Work) -> None:
+    """Let two people who make the first account at once come one after the other: the row of the space `all`, which
+    is always there, is the lock.
+    """
+    work.session.execute(select(Space.id).where(Space.id == ALL_SPACE_ID).with_for_update())
+
+
 def add_account(work: Work, prepared: PreparedAccount) -> Account:
     """Add a person. The first account of an empty portal needs no actor and becomes portal admin.
 
@@ -81,6 +82,9 @@ def add_account(work: Work, prepared: PreparedAccount) -> Account:
         PermissionDenied: the actor is no portal admin.
     """
     first = is_empty(work)
+    if first:
+        wait_for_first(work)
+        first = is_empty(work)
     if not first:
         require(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
     account = insert_account(
@@ -126,9 +130,13 @@ def insert_account(
 def _refuse_taken(work: Work, new: NewAccount) -> None:
     if work.session.scalar(select(Account.id).where(Account.handle == new.handle)) is not None:
         raise InputError(f"The handle {new.handle} is taken.", field="handle")
-    taken = select(Account.id).where(func.lower(Account.email) == (new.email or "").lower())
-    if new.email and work.session.scalar(taken) is not None:
-        raise InputError(f"The address {new.email} belongs to another account.", field="email")
+    _refuse_taken_email(work, new.email)
+
+
+def _refuse_taken_email(work: Work, email: str | None) -> None:
+    taken = select(Account.id).where(func.lower(Account.email) == (email or "").lower())
+    if email and work.session.scalar(taken) is not None:
+        raise InputError(f"The address {email} belongs to another account.", field="email")
 
 
 def _flush_unique(work: Work, new: NewAccount) -> None:
@@ -152,103 +160,42 @@ def describe(account: Account) -> dict[str, object]:
     }
 
 
-def make_setup_link(work: Work) -> str | None:
-    """Return the token of a fresh first-run set-up link, ending older ones; None when there is an account already."""
-    if not is_empty(work):
-        return None
-    work.session.execute(
-        update(OneTimeLink)
-        .where(OneTimeLink.account_id.is_(None), OneTimeLink.used_at.is_(None))
-        .values(used_at=work.now)
-    )
-    return _make_link(work, None, SETUP_LINK_HOURS)
-
-
-def make_password_link(work: Work, handle: str) -> str:
-    """Return the token of a one-time link with which `handle` chooses a password.
-
-    Raises:
-        PermissionDenied: the actor is no portal admin.
-        NotFound: no such person.
-    """
-    require(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
-    account = find_account(work, handle)
-    token = _make_link(work, account.id, INVITATION_HOURS)
-    record(work, "account.link-made", account)
-    return token
-
-
-def _make_link(work: Work, account_id: int | None, hours: int) -> str:
-    token = secrets.token_urlsafe(32)
-    work.session.add(
-        OneTimeLink(
-            token_hash=_token_hash(token),
-            account_id=account_id,
-            created_at=work.now,
-            expires_at=work.now + timedelta(hours=hours),
-        )
-    )
-    work.session.flush()
-    return token
-
-
-def _token_hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def find_link(work: Work, token: str) -> OneTimeLink:
-    """Return the link a token opens.
-
-    Raises:
-        NotFound: unknown, used or expired; the three look the same.
-    """
-    link = work.session.scalar(select(OneTimeLink).where(OneTimeLink.token_hash == _token_hash(token)))
-    if link is None or link.used_at is not None or link.expires_at <= work.now:
-        raise NotFound(
-            "This link was used already or has expired.",
-            hint="Ask a portal admin for a new one. A new set-up link is printed each time the portal starts.",
-        )
-    return link
-
-
-def use_setup_link(work: Work, token: str, prepared: PreparedAccount) -> Account:
-    """Make the first portal admin, and end the link.
-
-    Raises:
-        NotFound: the link is used, expired, or the portal has an account already.
-        InputError: naming the field.
-    """
-    link = find_link(work, token)
-    if link.account_id is not None or not is_empty(work):
-        raise NotFound("This portal is set up already.", hint="Sign in, or ask a portal admin for an account.")
-    link.used_at = work.now
-    return add_account(work, prepared)
-
-
-def use_password_link(work: Work, token: str, password_hash: str) -> Account:
-    """Set the password of the link's account, end the link and every session of the account.
-
-    Raises:
-        NotFound: the link is used or expired.
-    """
-    link = find_link(work, token)
-    account = work.session.get(Account, link.account_id) if link.account_id is not None else None
-    if account is None or not account.is_active:
-        raise NotFound("This link belongs to no account.", hint="Ask a portal admin for a new one.")
-    link.used_at = work.now
-    return _set_password(work, account, password_hash)
-
-
 def change_password(work: Work, password_hash: str) -> Account:
     """Set a new password for the actor's own account and end every session of it, this one too.
 
     The caller has checked the old password (outside the transaction, since argon2 is slow).
     """
-    account = work.session.get_one(Account, work.actor.account_id)
-    return _set_password(work, account, password_hash)
+    account = _own_account(work)
+    return set_password(work, account, password_hash)
 
 
-def _set_password(work: Work, account: Account, password_hash: str) -> Account:
+def _own_account(work: Work) -> Account:
+    if work.actor.account_id is None:
+        raise NotFound("There is no account without signing in.")
+    return work.session.get_one(Account, work.actor.account_id)
+
+
+def change_own_details(work: Work, *, name: str, email: str | None) -> Account:
+    """Change the actor's own name and e-mail address.
+
+    Raises:
+        InputError: naming the field.
+    """
+    account = _own_account(work)
+    wanted = NewAccount(account.handle, email=email, name=name.strip())
+    wanted.check()
+    if (email or "").lower() != (account.email or "").lower():
+        _refuse_taken_email(work, email)
+    before = describe(account)
+    account.name, account.email, account.updated_at = wanted.name, email, work.now
+    _flush_unique(work, wanted)
+    record(work, "account.changed", account, Change(before, describe(account)))
+    return account
+
+
+def set_password(work: Work, account: Account, password_hash: str) -> Account:
+    """Set a password whose right to be set the caller has checked; ends every session of the account."""
+    end_links_of(work, account)
     account.password_hash = password_hash
     account.session_epoch += 1
     account.updated_at = work.now
@@ -256,39 +203,10 @@ def _set_password(work: Work, account: Account, password_hash: str) -> Account:
     return account
 
 
-def take_sign_in_tries(work: Work, handle: str) -> None:
-    """Count a try to sign in, before the password is looked at.
-
-    Raises:
-        Throttled: too many tries for this handle or from this address.
-    """
-    throttle.take(work, throttle.SIGN_IN_BY_ADDRESS, work.actor.address)
-    throttle.take(work, throttle.SIGN_IN_BY_HANDLE, handle.lower())
-
-
-def check_sign_in(work: Work, handle: str, password: str) -> Account:
-    """Return the account that handle (or e-mail address) and password belong to. Slow: argon2.
-
-    Raises:
-        SignInFailed: they do not belong together; takes as long for a handle that does not exist.
-    """
-    wanted = handle.strip().lower()
-    column = func.lower(Account.email) if "@" in wanted else Account.handle
-    account = work.session.scalar(select(Account).where(column == wanted))
-    hashed = account.password_hash if account is not None and account.is_active else None
-    if not passwords.password_fits(password, hashed) or account is None:
-        raise SignInFailed(
-            "Handle and password do not belong together.", hint="Check both. Capitals count in the password."
-        )
-    return account
-
-
-def sign_in_succeeded(work: Work, account_uid: str) -> Account:
-    """Forget the tries of an account that signed in, and write the event."""
-    account = work.session.scalars(select(Account).where(Account.uid == account_uid)).one()
-    throttle.give_back(work, throttle.SIGN_IN_BY_HANDLE, account.handle)
-    record(work, "account.signed-in", account)
-    return account
+def end_links_of(work: Work, account: Account) -> None:
+    """End every unused one-time link of an account."""
+    unused = update(OneTimeLink).where(OneTimeLink.account_id == account.id, OneTimeLink.used_at.is_(None))
+    work.session.execute(unused.values(used_at=work.now))
 
 
 def find_account(work: Work, handle: str) -> Account:
@@ -331,8 +249,11 @@ def set_active(work: Work, handle: str, *, is_active: bool) -> Account:
     """
     require(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
     account = find_account(work, handle)
+    if account.kind is AccountKind.ORGANISATION:
+        raise InputError(f"{account.handle} is an organisation; nobody signs in as it.", field="handle")
     if not is_active:
         _refuse_last_admin(work, account)
+        end_links_of(work, account)
         account.session_epoch += 1
     before = describe(account)
     account.is_active, account.updated_at = is_active, work.now
@@ -341,6 +262,7 @@ def set_active(work: Work, handle: str, *, is_active: bool) -> Account:
 
 
 def _refuse_last_admin(work: Work, account: Account) -> None:
-    others = select(Account.id).where(Account.is_portal_admin, Account.is_active, Account.id != account.id).limit(1)
-    if account.is_portal_admin and work.session.scalar(others) is None:
+    # Locked, so that two admins who close each other come one after the other.
+    query = select(Account.id).where(Account.is_portal_admin, Account.is_active).order_by(Account.id).with_for_update()
+    if list(work.session.scalars(query)) == [account.id]:
         raise Conflict(f"{account.handle} is the last portal admin.", hint="Make someone else portal admin first.")

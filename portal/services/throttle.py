@@ -3,7 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.errors import Throttled
 from portal.models import Throttle
@@ -31,10 +32,7 @@ def take(work: Work, limit: Limit, subject: str) -> None:
         Throttled: the bucket is empty; `retry_after_seconds` says when the next token comes.
     """
     key = _bucket(limit, subject)
-    row = work.session.get(Throttle, key)
-    if row is None:
-        row = Throttle(bucket=key, tokens=float(limit.burst), updated_at=work.now)
-        work.session.add(row)
+    row = _lock_bucket(work, key, limit)
     elapsed_seconds = max(0.0, (work.now - row.updated_at).total_seconds())
     tokens = min(float(limit.burst), row.tokens + elapsed_seconds / limit.refill_seconds)
     if tokens < 1:
@@ -42,6 +40,15 @@ def take(work: Work, limit: Limit, subject: str) -> None:
         raise Throttled(f"Too many tries. The next one is taken in {wait} s.", retryable=True, retry_after_seconds=wait)
     row.tokens, row.updated_at = tokens - 1, work.now
     work.session.flush()
+
+
+def _lock_bucket(work: Work, key: str, limit: Limit) -> Throttle:
+    """Return the bucket, held until the transaction ends: tries that arrive together each take a token of their own."""
+    insert = sqlite.insert if work.settings.is_sqlite else postgresql.insert
+    full = insert(Throttle).values(bucket=key, tokens=float(limit.burst), updated_at=work.now)
+    work.session.execute(full.on_conflict_do_nothing())
+    query = select(Throttle).where(Throttle.bucket == key).with_for_update()
+    return work.session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def give_back(work: Work, limit: Limit, subject: str) -> None:

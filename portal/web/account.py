@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from portal.errors import InputError, SignInFailed
 from portal.services import accounts, passwords
+from portal.services import sign_in as sign_in_service
 from portal.web import gate
 from portal.web.forms.account import ChangePasswordForm, SignInForm
 from portal.web.layout import THEMES
@@ -54,12 +55,12 @@ def sign_in() -> Response:
 def _sign_in(handle: str, password: str) -> None:
     """Sign in, or raise SignInFailed or Throttled. Tries are counted before the password is looked at."""
     with gate.writing() as work:
-        accounts.take_sign_in_tries(work, handle)
+        sign_in_service.take_sign_in_tries(work, handle)
     with gate.reading() as work:
-        account = accounts.check_sign_in(work, handle, password)
+        account = sign_in_service.check_sign_in(work, handle, password)
         account_uid = account.uid
     with gate.writing() as work:
-        account = accounts.sign_in_succeeded(work, account_uid)
+        account = sign_in_service.sign_in_succeeded(work, account_uid)
         gate.sign_in(account)
 
 
@@ -85,10 +86,10 @@ def show() -> Response:
 
 def _change_password(form: ChangePasswordForm) -> None:
     with gate.writing() as work:
-        accounts.take_sign_in_tries(work, work.actor.handle)
+        sign_in_service.take_sign_in_tries(work, work.actor.handle)
     with gate.reading() as work:
         try:
-            accounts.check_sign_in(work, work.actor.handle, form.old_password.data or "")
+            sign_in_service.check_sign_in(work, work.actor.handle, form.old_password.data or "")
         except SignInFailed as error:
             raise InputError("This is not your present password.", field="old_password") from error
     passwords.check_password(form.password.data or "", handle=current_user.handle)

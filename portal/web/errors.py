@@ -69,12 +69,11 @@ def _surprise(error: Exception) -> Response:
 
 
 def _answer(status: int, message: str, hint: str | None) -> Response:
+    if htmx.wants_fragment():
+        return htmx.problem(Response(f"{message}\n", status, mimetype="text/plain"), message, hint)
     context = {"status": status, "message": message, "hint": hint, "request_id": g.get("request_id", "")}
-    template = "errors/_note.html" if htmx.wants_fragment() else "errors/error.html"
-    response: Response
     try:
-        response = flask_response(render_template(template, **context), status)
+        return flask_response(render_template("errors/error.html", **context), status)
     except Exception:
         log.exception("the error page could not be rendered")
-        response = Response(f"{message}\n", status, mimetype="text/plain")
-    return htmx.put_error_note(response) if htmx.wants_fragment() else response
+        return Response(f"{message}\n", status, mimetype="text/plain")

@@ -47,8 +47,6 @@ def redirect_to(url: str) -> Response:
     return response
 
 
-def put_error_note(response: Response) -> Response:
-    """Show an error answer in the page's message region and leave the rest as it is."""
-    response.headers["HX-Retarget"] = "#messages"
-    response.headers["HX-Reswap"] = "innerHTML"
-    return response
+def problem(response: Response, message: str, hint: str | None) -> Response:
+    """Show an error as a note on top of the page, and leave the rest as it is."""
+    return tell(response, "problem", message=message, hint=hint or "")

@@ -5,7 +5,7 @@ from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
 from portal.errors import NotFound
-from portal.services import accounts, passwords, throttle
+from portal.services import accounts, one_time_links, passwords, throttle
 from portal.web import gate
 from portal.web.forms.account import PasswordLinkForm, SetupForm
 
@@ -23,7 +23,7 @@ def first_admin(token: str) -> Response:
     """Make the first portal admin with a one-time link."""
     form = SetupForm(request.form)
     with gate.reading() as work:
-        link = accounts.find_link(work, token)
+        link = one_time_links.find_link(work, token)
         if link.account_id is not None:
             raise NotFound("This link sets a password, it does not set up the portal.")
     if request.method == "POST" and form.validate():
@@ -31,7 +31,7 @@ def first_admin(token: str) -> Response:
         with form.catching():
             prepared = accounts.prepare_account(form.to_input())
             with gate.writing() as work:
-                account = accounts.use_setup_link(work, token, prepared)
+                account = one_time_links.use_setup_link(work, token, prepared)
             gate.sign_in(account)
             flash("The portal is set up. Connect your first bucket or register a directory.", "success")
             return redirect(url_for("account.home"), code=303)
@@ -44,14 +44,14 @@ def choose_password(token: str) -> Response:
     """Choose a password with a one-time link."""
     form = PasswordLinkForm(request.form)
     with gate.reading() as work:
-        accounts.find_link(work, token)
+        one_time_links.find_link(work, token)
     if request.method == "POST" and form.validate():
         _count_try()
         with form.catching():
             passwords.check_password(form.password.data or "")
             hashed = passwords.hash_password(form.password.data or "")
             with gate.writing() as work:
-                account = accounts.use_password_link(work, token, hashed)
+                account = one_time_links.use_password_link(work, token, hashed)
             gate.sign_in(account)
             flash("Your password is set.", "success")
             return redirect(url_for("account.home"), code=303)

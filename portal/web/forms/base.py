@@ -6,18 +6,18 @@ from typing import Any
 
 from wtforms import Field, Form
 
-from portal.errors import Conflict, InputError, PortalError, Refused, SignInFailed, StorageError
+from portal.errors import Conflict, InputError, NotFound, PortalError, Refused, SignInFailed, StorageError
 
 #: Errors that re-render the form they came from. Others (no right, no such thing) answer with a page.
 FORM_ERRORS: tuple[type[PortalError], ...] = (InputError, Conflict, Refused, SignInFailed, StorageError)
 
 
 class BaseForm(Form):
-    """A form whose `problems` belong to no single field; templates show them in the summary on top."""
+    """A form whose `form_errors` belong to no single field; templates show them in the summary on top."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.problems: list[str] = []
+        self.form_errors: list[str] = []
 
     @contextmanager
     def catching(self) -> Iterator[None]:
@@ -26,16 +26,21 @@ class BaseForm(Form):
             yield
         except FORM_ERRORS as error:
             self.add_problem(error)
+        except NotFound as error:
+            # Something named in a field of this form; anything else that is not there is a page that is not there.
+            if error.field not in self._fields:
+                raise
+            self.add_problem(error)
 
     def add_problem(self, error: PortalError) -> None:
         """Put an error on the field it names, or on top of the form."""
         field: Field | None = self._fields.get(error.field or "")
         if field is None:
-            self.problems.append(str(error))
+            self.form_errors.append(str(error))
         else:
             field.errors = [*field.errors, str(error)]
 
     @property
     def is_faulty(self) -> bool:
         """Tell whether anything is wrong with the form."""
-        return bool(self.problems) or any(field.errors for field in self)
+        return bool(self.form_errors) or any(field.errors for field in self)

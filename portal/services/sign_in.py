@@ -1,0 +1,44 @@
+"""Signing in: tries are counted first, and an unknown handle looks and lasts like a wrong password."""
+
+from sqlalchemy import func, select
+
+from portal.errors import SignInFailed
+from portal.models import Account
+from portal.services import passwords, throttle
+from portal.services.events import record
+from portal.services.work import Work
+
+
+def take_sign_in_tries(work: Work, handle: str) -> None:
+    """Count a try to sign in, before the password is looked at.
+
+    Raises:
+        Throttled: too many tries for this handle or from this address.
+    """
+    throttle.take(work, throttle.SIGN_IN_BY_ADDRESS, work.actor.address)
+    throttle.take(work, throttle.SIGN_IN_BY_HANDLE, handle.lower())
+
+
+def check_sign_in(work: Work, handle: str, password: str) -> Account:
+    """Return the account that handle (or e-mail address) and password belong to. Slow: argon2.
+
+    Raises:
+        SignInFailed: they do not belong together; takes as long for a handle that does not exist.
+    """
+    wanted = handle.strip().lower()
+    column = func.lower(Account.email) if "@" in wanted else Account.handle
+    account = work.session.scalar(select(Account).where(column == wanted))
+    hashed = account.password_hash if account is not None and account.is_active else None
+    if not passwords.password_fits(password, hashed) or account is None:
+        raise SignInFailed(
+            "Handle and password do not belong together.", hint="Check both. Capitals count in the password."
+        )
+    return account
+
+
+def sign_in_succeeded(work: Work, account_uid: str) -> Account:
+    """Forget the tries of an account that signed in, and write the event."""
+    account = work.session.scalars(select(Account).where(Account.uid == account_uid)).one()
+    throttle.give_back(work, throttle.SIGN_IN_BY_HANDLE, account.handle)
+    record(work, "account.signed-in", account)
+    return account
