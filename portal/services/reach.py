@@ -204,4 +204,6 @@ def within(limit_seconds: float, ask: Callable[[], _T], late: str) -> _T:
     try:
         return result.result(limit_seconds)
     except TimeoutError:
-        raise Unreachable(late, hint="Try again; if it stays, look at the network between them.", retryable=True) from None
+        raise Unreachable(
+            late, hint="Try again; if it stays, look at the network between them.", retryable=True
+        ) from None

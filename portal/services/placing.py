@@ -1,0 +1,167 @@
+"""What connecting and registering have in common: whose the location will be, where it goes, what is there already."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from portal.errors import Conflict, InputError
+from portal.models import Host, Storage
+from portal.permissions import Action, OwnerTarget, allows, require
+from portal.planning.overlaps import Overlap, Place, Relation, overlap
+from portal.services.access import storage_target
+from portal.services.accounts import find_account
+from portal.services.instances import find_instance
+from portal.services.reach import root_of
+from portal.services.spaces import find_space, is_attached
+from portal.services.work import Work
+from portal.values import ALL_SPACE_UID, Branch, Mode, Root, StorageType
+
+#: PostgreSQL only: one registration at a time, so that two overlapping roots cannot pass each other unseen.
+_REGISTRATION_LOCK = 7_203_551
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where a new location goes, as a person said it.
+
+    Attributes:
+        space: uid, `owner/name` or name; None for `all`.
+        instance: the writing instance's uid or `owner/name`; None for none (unmanaged).
+        owner: handle; None for the actor.
+        description: free text.
+        is_default: make it the instance's default location.
+    """
+
+    space: str | None = None
+    instance: str | None = None
+    owner: str | None = None
+    description: str = ""
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The same after every right was asked for, as row ids. `instance_id` None: no writing instance was chosen."""
+
+    owner_id: int
+    owner: str
+    space_id: int
+    space: str
+    instance_id: int | None
+    instance_uid: str | None
+    instance_uuid: str | None
+    instance_slug: str | None
+    description: str
+    is_default: bool
+
+
+def settle(work: Work, placing: Placing) -> Settled:
+    """Ask for every right that a new location of this owner, space and instance needs.
+
+    Raises:
+        InputError: the space is not attached to the instance; a default location without an instance.
+        NotFound, PermissionDenied: the actor lacks a right on owner, space or instance.
+    """
+    owner = find_account(work, placing.owner or work.actor.handle)
+    require(work.actor, Action.STORAGE_CREATE, OwnerTarget(owner.id, "owner account"))
+    space = find_space(work, placing.space or ALL_SPACE_UID, Action.SPACE_PLACE_STORAGE)
+    if placing.is_default and not placing.instance:
+        raise InputError(
+            "A default location belongs to an instance.", hint="Choose the writing instance.", field="is_default"
+        )
+    instance = find_instance(work, placing.instance, Action.INSTANCE_WRITE_STORAGE) if placing.instance else None
+    if instance is not None and not is_attached(work, space.id, instance.id):
+        raise not_attached(space.name, instance.slug)
+    return Settled(
+        owner_id=owner.id,
+        owner=owner.handle,
+        space_id=space.id,
+        space=space.name,
+        instance_id=instance.id if instance else None,
+        instance_uid=instance.uid if instance else None,
+        instance_uuid=instance.uuid if instance else None,
+        instance_slug=instance.slug if instance else None,
+        description=placing.description.strip(),
+        is_default=placing.is_default,
+    )
+
+
+def not_attached(space: str, instance: str) -> InputError:
+    """Return the refusal of a space that an instance's locations cannot be in."""
+    return InputError(
+        f"The space {space} is not attached to {instance}.",
+        hint="Attach it on the instance's page, or choose another space.",
+        field="space",
+    )
+
+
+def lock_registrations(work: Work) -> None:
+    """Let nobody else register until this transaction ends; on SQLite a writing transaction is alone anyway."""
+    if work.session.get_bind().dialect.name == "postgresql":
+        work.session.execute(select(func.pg_advisory_xact_lock(_REGISTRATION_LOCK)))
+
+
+def check_overlaps(work: Work, new: Place, *, but: int | None = None) -> tuple[str, ...]:
+    """Return warnings about registered roots that share objects with `new`. `but`: row id of a location to leave out.
+
+    Raises:
+        Conflict: the root is registered already, or a writable one inside another writable one.
+    """
+    storages = [storage for storage in work.session.scalars(_candidates(new)) if storage.id != but]
+    found = overlap(new, [_place(work, storage) for storage in storages])
+    for entry in found:
+        if entry.relation is Relation.EQUAL:
+            raise _registered_already(work, new, storages)
+        if entry.is_refused:
+            raise _nested(entry)
+    return tuple(f"{entry} Objects below both are seen twice." for entry in found)
+
+
+def _candidates(new: Place) -> Select[Storage]:
+    """Return the few locations whose root can touch `new`: same bucket in any endpoint, or same host's tree."""
+    query = select(Storage).options(joinedload(Storage.host)).where(Storage.type == new.root.type)
+    if new.root.type is StorageType.LOCAL:
+        parts = new.root.path.strip("/").split("/")
+        parents = ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        inside = Storage.root.startswith(new.root.path + "/", autoescape=True)
+        return query.join(Host, Storage.host_id == Host.id).where(
+            Host.name == new.host, or_(Storage.root.in_(parents), inside)
+        )
+    start = f"{new.root.type}://{new.root.bucket}"
+    marks = [Storage.root.startswith(start + mark, autoescape=True) for mark in ("/", "?")]
+    return query.where(or_(Storage.root == start, *marks))
+
+
+def _place(work: Work, storage: Storage) -> Place:
+    """Return a registered location for comparing, named only where the actor may know of it."""
+    visible = allows(work.actor, Action.STORAGE_READ, storage_target(storage))
+    return Place(
+        root_of(storage),
+        host=storage.host.name if storage.host else None,
+        is_writable=storage.mode is Mode.WRITABLE,
+        name=storage.root if visible else "a location you have no role on",
+    )
+
+
+def _registered_already(work: Work, new: Place, storages: list[Storage]) -> Conflict:
+    where = f" on {new.host}" if new.host else ""
+    hint = "If it is not in your list, ask a portal admin for a role on it."
+    for storage in storages:
+        hidden = storage.branch_id != Branch.MAIN and allows(work.actor, Action.STORAGE_READ, storage_target(storage))
+        if storage.root == new.root.text and hidden:
+            hint = f"It is in the {Branch(storage.branch_id).label}: restore it from there."
+    return Conflict(f"{new.root} is registered{where} already.", hint=hint, field="root")
+
+
+def _nested(entry: Overlap) -> Conflict:
+    return Conflict(
+        f"{entry} Two writable roots must not share objects.",
+        hint="Choose another folder, or connect this one read-only.",
+        field="root",
+    )
+
+
+def place_of(root: Root, host: str | None, *, is_writable: bool) -> Place:
+    """Return a root for comparing."""
+    return Place(root, host=host, is_writable=is_writable)
