@@ -1,0 +1,70 @@
+"""The whole list, row by row, with the columns of LaminDB's `to_dataframe` for `Storage`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Row, func
+
+from portal.models import Host, Instance, Space, Storage
+from portal.services.storage_list.listing import creator, cursor_of, read_page
+from portal.services.storage_list.plan import make_plan
+from portal.services.storage_list.query import StorageQuery
+from portal.services.storage_list.rows import branch_name
+from portal.services.work import Work
+
+EXPORT_COLUMNS = (
+    "uid", "root", "description", "type", "region", "host", "instance_uid", "space", "branch", "created_on", "run",
+    "created_by", "is_locked", "created_at", "updated_at",
+)  # fmt: skip
+
+#: Rows read at a time: memory stays bounded, and no transaction stays open while a slow reader takes them.
+CHUNK_ROWS = 1_000
+
+_EXPORTED: tuple[Any, ...] = (
+    Storage.id,
+    Storage.uid,
+    Storage.root,
+    Storage.description,
+    Storage.type,
+    Storage.region,
+    Host.name.label("host"),
+    func.coalesce(Storage.instance_uid, Instance.uid).label("instance_uid"),
+    Space.name.label("space"),
+    Storage.branch_id,
+    Storage.created_on_id,
+    Storage.run,
+    creator.handle.label("created_by"),
+    Storage.is_locked,
+    Storage.created_at,
+    Storage.updated_at,
+    Storage.last_check_at,
+)
+
+
+def iterate_storages(
+    work_factory: Callable[[], AbstractContextManager[Work]], query: StorageQuery
+) -> Iterator[dict[str, object]]:
+    """Give every location that matches, in the order of the list, as a mapping of EXPORT_COLUMNS.
+
+    `work_factory` opens a unit of work for each chunk. The cursors of `query` do not count: an export is the list whole.
+    """
+    query = replace(query, after=None, before=None)
+    with work_factory() as work:
+        plan = make_plan(work, query)
+    cursor: tuple[Any, ...] | None = None
+    while True:
+        with work_factory() as work:
+            rows = read_page(work, plan, _EXPORTED, cursor, False, CHUNK_ROWS)
+        yield from map(_to_record, rows)
+        if len(rows) < CHUNK_ROWS:
+            return
+        cursor = plan.order.values_of(cursor_of(plan, rows[-1]))
+
+
+def _to_record(row: Row[Any]) -> dict[str, object]:
+    record = {name: getattr(row, name) for name in EXPORT_COLUMNS if name not in {"branch", "created_on"}}
+    record["branch"], record["created_on"] = branch_name(row.branch_id), branch_name(row.created_on_id)
+    record["type"] = str(row.type)
+    return {name: record[name] for name in EXPORT_COLUMNS}
