@@ -48,7 +48,7 @@ def iterate_storages(
 ) -> Iterator[dict[str, object]]:
     """Give every location that matches, in the order of the list, as a mapping of EXPORT_COLUMNS.
 
-    `work_factory` opens a unit of work for each chunk. The cursors of `query` do not count: an export is the list whole.
+    `work_factory` opens a unit of work for each chunk. The cursors of `query` do not count.
     """
     query = replace(query, after=None, before=None)
     with work_factory() as work:
