@@ -111,7 +111,7 @@ def _to_rows(work: Work, rows: Sequence[Row[Any]]) -> tuple[StorageRow, ...]:
         target = values[_FACTS:-1]
         if target not in roles:
             roles[target] = explain_storage(work.actor, StorageTarget(*target)).role
-        shown.append(StorageRow(*values[1:_FACTS], migration_state=states.get(row.id), role=roles[target]))
+        shown.append(StorageRow(*(*values[1:_FACTS], states.get(row.id), roles[target])))
     return tuple(shown)
 
 
