@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from portal import cli, database, web
+from portal import cli, database, runner, web
 from portal.config import Settings, read_settings
 from portal.errors import PortalError
 from portal.services.vault import open_vault
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database.init_database(app, settings.database_url)
     database.upgrade(settings.database_url)
     web.register(app, settings)
+    runner.register(app)
     return app
 
 

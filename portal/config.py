@@ -124,7 +124,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=read.take("PORTAL_DATABASE_URL", f"sqlite:///{data_dir}/portal.db", _database_url, ""),
         bind=bind,
         url=url,
-        host=read.take("PORTAL_HOST", socket.gethostname(), _host_name, ""),
+        host=read.take("PORTAL_HOST", socket.gethostname(), parse_host, ""),
         local_bases=read.take("PORTAL_LOCAL_BASES", "", _bases, ()),
         allowed_endpoints=read.take("PORTAL_ALLOWED_ENDPOINTS", "", _endpoints, ()),
         secure_cookies=read.take("PORTAL_SECURE_COOKIES", "1" if url.startswith("https:") else "0", _switch, False),
@@ -167,7 +167,12 @@ def _database_url(text: str) -> str:
     return text
 
 
-def _host_name(text: str) -> str:
+def parse_host(text: str) -> str:
+    """Return a host name as it is.
+
+    Raises:
+        ValueError: it is too long, or holds what paths and addresses need.
+    """
     if len(text) > 64 or not text.isprintable() or any(mark in text for mark in " /:"):
         raise ValueError("a host name has at most 64 characters and no space, slash or colon")
     return text

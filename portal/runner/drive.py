@@ -1,0 +1,239 @@
+"""One migration under a lease: its facts, its writes, and waiting for workers without losing the lease."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from portal import database
+from portal.config import Settings
+from portal.models import Connection, Host, Migration
+from portal.planning.roots import parse_root
+from portal.planning.states import MOVES, Event, MigrationState, move
+from portal.runner.jobs import Answer, Ends, guarded
+from portal.services.access import load_actor
+from portal.services.events import Change, record
+from portal.services.migrations.leases import Lease, renew
+from portal.services.reach import Door, access_of, make_door
+from portal.services.vault import Vault
+from portal.services.work import Work
+
+#: How often a lease is renewed while workers work, and how often they are looked at.
+RENEW = timedelta(seconds=1)
+LOOK_SECONDS = 0.1
+
+#: How long workers get to leave their objects after they were told to stop.
+STOP_SECONDS = 15.0
+
+#: What stops workers in mid-shard; other wishes wait for the end of a step.
+_URGENT = frozenset({Event.CANCEL, Event.PAUSE})
+
+_WORDS = {
+    Event.CHECK: "checking",
+    Event.PLAN_MADE: "planned",
+    Event.START: "started",
+    Event.PAUSE: "paused",
+    Event.RESUME: "resumed",
+    Event.COPY_DONE: "copied",
+    Event.CHANGES_FOUND: "changes-found",
+    Event.VERIFY_DONE: "verified",
+    Event.CUT_OVER: "fenced",
+    Event.FENCE_LIFTED: "fence-lifted",
+    Event.SWITCHED: "cut-over",
+    Event.SOAK: "soaking",
+    Event.ROLL_BACK: "rolling-back",
+    Event.ROLLBACK_STUCK: "rollback-stuck",
+    Event.ROLLBACK_DONE: "rolled-back",
+    Event.CANCEL: "cancelling",
+    Event.CANCEL_DONE: "cancelled",
+    Event.TROUBLE: "stopped",
+    Event.FAIL: "failed",
+    Event.RETRY: "retried",
+    Event.RELEASE: "released",
+}
+
+#: How a state says that a step did not work; elsewhere it is TROUBLE.
+_TROUBLE = {MigrationState.FENCED: Event.FENCE_LIFTED, MigrationState.ROLLING_BACK: Event.ROLLBACK_STUCK}
+
+
+class Interrupted(Exception):
+    """The step ends here: a person wishes something else, or the runner is to stop. What is done stays done."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a runner works with.
+
+    Attributes:
+        name: of the runner; the owner of its leases.
+        executor: runs jobs in other processes.
+        stopping: set when the runner is to end.
+        beat: reports the runner as alive, at most every few seconds.
+        clock: the time, aware UTC.
+    """
+
+    settings: Settings
+    vault: Vault
+    name: str
+    executor: Executor
+    clock: Callable[[], datetime]
+    beat: Callable[[], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A migration's row as a step begins."""
+
+    uid: str
+    storage_uid: str
+    state: MigrationState
+    wish: str
+    pass_number: int
+    plan: dict[str, Any]
+    ends: Ends
+
+
+class Held:
+    """A migration in a running transaction that has renewed its lease."""
+
+    def __init__(self, work: Work, migration: Migration) -> None:
+        self.work, self.migration = work, migration
+
+    def move(self, event: Event, message: str = "", hint: str = "") -> None:
+        """Make a move, say what happened, and record it as an event of whoever made the migration."""
+        row, before = self.migration, self.migration.state
+        row.state = move(MigrationState(before), event).value
+        row.message, row.hint = message, hint
+        after = {"state": row.state} | ({"message": message} if message else {})
+        record(self.work, f"migration.{_WORDS[event]}", row, Change({"state": before}, after))
+
+    def note(self, **values: object) -> None:
+        """Keep values in the plan's summary."""
+        self.migration.plan = {**(self.migration.plan or {}), **values}
+
+
+class Drive:
+    """The lease on one migration and what can be done under it."""
+
+    def __init__(self, tools: Tools, lease: Lease) -> None:
+        self.tools, self.lease = tools, lease
+        self._renewed_at = tools.clock()
+
+    @property
+    def folder(self) -> str:
+        """Return the migration's folder below the ledger."""
+        return self.lease.migration_uid
+
+    @property
+    def stop_path(self) -> Path:
+        """Return the file that stops the workers of this very lease."""
+        return self.tools.settings.ledger_dir / self.folder / f"stop-{self.lease.epoch}"
+
+    def state(self) -> MigrationState:
+        """Read the state alone."""
+        with database.read() as session:
+            row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
+            return MigrationState(row.state)
+
+    def facts(self) -> Facts:
+        """Read the row."""
+        with database.read() as session:
+            row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
+            work = self._work(session, row)
+            return Facts(
+                uid=row.uid,
+                storage_uid=row.storage.uid if row.storage else "",
+                state=MigrationState(row.state),
+                wish=row.wish,
+                pass_number=row.pass_number,
+                plan=dict(row.plan or {}),
+                ends=Ends(
+                    _door(work, row.source_root, row.source_connection, row.source_host, row.source_region),
+                    _door(work, row.target_root, row.target_connection, row.target_host, row.target_region),
+                ),
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[Held]:
+        """Give the row in a writing transaction that holds the lease.
+
+        Raises:
+            LeaseLost: somebody else has it; nothing is written.
+        """
+        with database.write() as session:
+            now = self.tools.clock()
+            renew(session, self.lease, now)
+            row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
+            yield Held(self._work(session, row), row)
+        self._renewed_at = now
+
+    def _work(self, session: database.Session, row: Migration) -> Work:
+        actor = load_actor(session, row.created_by, via="runner", address=self.tools.name[:64])
+        return Work(session, actor, self.tools.clock(), self.tools.settings, self.tools.vault)
+
+    def run(self, call: Callable[..., Any], *arguments: Any, is_short: bool = False) -> Answer:
+        """Run one job in a worker process and wait for it. A short one is waited for whatever is wished.
+
+        Raises:
+            Interrupted: a person wishes something else, or the runner stops; the job was told to end.
+            LeaseLost: somebody else has the lease.
+        """
+        future: Future[Answer] = self.tools.executor.submit(guarded, call, *arguments)
+        try:
+            while not wait([future], LOOK_SECONDS).done:
+                if self.tick() and not is_short:
+                    raise Interrupted
+        except BaseException:
+            self.tell_workers_to_stop()
+            future.cancel()
+            raise
+        return future.result()
+
+    def tick(self, progress: Callable[[], dict[str, Any]] | None = None) -> bool:
+        """Keep lease and heartbeat alive, and tell whether to leave the step. Writes at most once a second.
+
+        Raises:
+            LeaseLost: somebody else has the lease.
+        """
+        self.tools.beat()
+        if self.tools.stopping.is_set():
+            return True
+        if self.tools.clock() - self._renewed_at < RENEW:
+            return False
+        with self.writing() as held:
+            if progress is not None:
+                held.migration.progress = progress()
+            wish = held.migration.wish
+            return bool(wish) and Event(wish) in _URGENT & set(MOVES[MigrationState(held.migration.state)])
+
+    def tell_workers_to_stop(self) -> None:
+        """Make the stop file of this lease."""
+        self.stop_path.parent.mkdir(parents=True, exist_ok=True)
+        self.stop_path.touch()
+
+    def let_workers_work(self) -> None:
+        """Remove the stop file again: the workers have stopped, and another step begins under the same lease."""
+        self.stop_path.unlink(missing_ok=True)
+
+    def trouble(self, message: str, hint: str = "", *, is_final: bool = False) -> None:
+        """Stop the migration where it is and say why; `is_final` ends it."""
+        with self.writing() as held:
+            state = MigrationState(held.migration.state)
+            event = _TROUBLE.get(state, Event.FAIL if is_final else Event.TROUBLE)
+            held.move(event, message, hint)
+            if event is Event.FAIL:
+                held.migration.finished_at = held.work.now
+
+    def trouble_of(self, answer: Answer, *, may_end: bool = False) -> None:
+        """Stop the migration with the error of a job."""
+        self.trouble(answer.error, answer.hint, is_final=may_end and answer.is_refused)
+
+
+def _door(work: Work, text: str, connection: Connection | None, host: Host | None, region: str | None) -> Door:
+    access = None if connection is None else access_of(work, connection, region)
+    return make_door(work.settings, parse_root(text, home="/", cwd="/"), access, host.name if host else None)

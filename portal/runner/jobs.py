@@ -1,0 +1,222 @@
+"""What worker processes do besides copying and verifying: look at both sides, list, copy the marker, clean up.
+
+Functions and values here are picklable. Errors come back as values: an exception with arguments of its own would not
+survive the trip between processes.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from portal.backends.base import BULK, Backend
+from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
+from portal.lamindb.marker import LEGACY_KEY, read_marker
+from portal.planning.actions import PlannedObject
+from portal.services.migrations.ledger import Plan, ShardPlan
+from portal.services.reach import Door, check_way, opened
+from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback
+from portal.transfer.segments import latest_results
+from portal.transfer.shards import PlannedShard, shard_files, write_plan
+from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
+
+_DATABASE_KEY = f"{MANAGED_FOLDER}/lamin.db"
+_PROBE = b"storage portal probe"
+_MOST_EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a job gave, or why it could not. `is_refused`: trying again unchanged will not help."""
+
+    value: Any = None
+    error: str = ""
+    hint: str = ""
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both sides of a move; for a rollback `source` is the new root."""
+
+    source: Door
+    target: Door
+
+    def turned(self) -> "Ends":
+        """Return the way back."""
+        return Ends(self.target, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a look at both sides found. `warnings` are for people; nothing in them refuses."""
+
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """One pass to plan.
+
+    Attributes:
+        kind: the first pass, what changed since, or the way back.
+        ledger: folder of all migrations' segments; `folder` is this one's, relative to it.
+        known: paths of result segments of each pass so far, oldest first, for a delta or the way back.
+        tag: names a rollback in the keys of rewritten objects.
+        stop_path: listing ends as soon as this file exists.
+    """
+
+    kind: Literal["first", "delta", "back"]
+    ends: Ends
+    ledger: str
+    folder: str
+    pass_number: int
+    known: tuple[tuple[str, ...], ...] = ()
+    tag: str = ""
+    stop_path: str = ""
+
+
+def guarded(call: Callable[..., Any], *arguments: Any) -> Answer:
+    """Return what `call` gives, its errors as a value."""
+    try:
+        return Answer(call(*arguments))
+    except PortalError as error:
+        return Answer(None, error.message, error.hint or "", isinstance(error, Refused | Conflict | InputError))
+
+
+def inspect(ends: Ends, storage_uid: str) -> Inspection:
+    """Look at both sides and try every right a move needs. At the target a probe is written, read back and deleted.
+
+    Raises:
+        Refused: the source holds LaminDB's database, or the target is marked as another location's.
+        StorageError: a side cannot be reached or a right is missing.
+    """
+    check_way(ends.source)
+    check_way(ends.target)
+    if ends.target.root.type is StorageType.LOCAL:
+        from portal.backends.local.backend import create_local_root
+
+        create_local_root(ends.target.root)
+    with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
+        warnings = _look_at_source(source, storage_uid)
+        _refuse_foreign(target, storage_uid)
+        _probe(target)
+    return Inspection(warnings)
+
+
+def _look_at_source(source: Backend, storage_uid: str) -> tuple[str, ...]:
+    if source.info(_DATABASE_KEY) is not None:
+        raise Refused(
+            f"{source.root} holds {_DATABASE_KEY}, the database of a LaminDB instance.",
+            hint="Moving it means moving the instance, which this portal cannot do yet. Nothing was copied.",
+        )
+    first = next(source.list_objects(), None)
+    if first is None:
+        return ("The source holds no objects.",)
+    with source.open_read(first.key) as stream:
+        stream.read(1)
+    marker = read_marker(source)
+    if marker is not None and marker.storage_uid != storage_uid:
+        return (f"The source's marker names {marker.storage_uid}, not this location; it is copied as it is.",)
+    return ()
+
+
+def _refuse_foreign(target: Backend, storage_uid: str) -> None:
+    marker = read_marker(target)
+    if marker is not None and marker.storage_uid != storage_uid:
+        raise Refused(
+            f"{target.root} is marked as the storage location {marker.storage_uid} of {marker.owner_name}.",
+            hint="Choose an empty folder. Nothing was written.",
+        )
+
+
+def _probe(target: Backend) -> None:
+    if not target.capabilities.can_write:
+        raise Refused(f"{target.root} can only be read.", hint="Choose a bucket or a folder.")
+    key = f"{MANAGED_FOLDER}/_probe/{secrets.token_hex(8)}"
+    try:
+        target.write(key, [_PROBE], size_bytes=len(_PROBE))
+        with target.open_read(key) as stream:
+            found = stream.read()
+    finally:
+        target.delete(key)
+    if found != _PROBE:
+        raise ContentMismatch("The target gave back other bytes than were written.", hint="Look at that server.")
+
+
+def make_plan(job: PlanJob) -> Plan:
+    """List, decide and write the segments of one pass.
+
+    Raises:
+        StorageError: a listing failed; segments written so far are of no use.
+        Conflict: told to stop.
+    """
+    check_way(job.ends.source)
+    check_way(job.ends.target)
+    shards: list[ShardPlan] = []
+    beside: list[str] = []
+    direction = "back" if job.kind == "back" else "forward"
+
+    def keep(shard: PlannedShard) -> None:
+        files = shard_files(f"{job.ledger}/{job.folder}", direction, job.pass_number, shard.number)
+        segment = write_plan(files, shard)
+        path = str(Path(segment.path).relative_to(job.ledger))
+        shards.append(ShardPlan(shard.number, shard.object_count, shard.total_bytes, path, segment.digest))
+        beside.extend(_beside(shard.objects))
+
+    options = ScanOptions(check=lambda: _refuse_when_stopped(job.stop_path))
+    with opened(job.ends.source, timeouts=BULK) as source, opened(job.ends.target, timeouts=BULK) as target:
+        known = latest_results(job.known)
+        if job.kind == "first":
+            summary = scan(source, target, options, keep)
+        elif job.kind == "delta":
+            summary = scan_delta(source, target, known, options, keep)
+        else:
+            summary = scan_rollback(source, target, known, job.tag, options, keep)
+    return Plan(summary, tuple(shards), tuple(beside[:_MOST_EXAMPLES]), len(beside))
+
+
+def _beside(objects: tuple[PlannedObject, ...]) -> list[str]:
+    return [item.target_key for item in objects if item.target_key]
+
+
+def _refuse_when_stopped(stop_path: str) -> None:
+    if stop_path and Path(stop_path).exists():
+        raise Conflict("Told to stop.")
+
+
+def copy_marker(ends: Ends, storage_uid: str) -> bool:
+    """Copy the marker as it is; tell whether there is one. Doing it twice is the same as once.
+
+    Raises:
+        Refused: the target is marked as another location's.
+        ContentMismatch: it reads back differently.
+    """
+    with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
+        marker = read_marker(source)
+        if marker is not None and read_marker(target) == marker:
+            return True
+        _refuse_foreign(target, storage_uid)
+        if marker is None:
+            return False
+        key = MARKER_KEY if source.info(MARKER_KEY) is not None else LEGACY_KEY
+        with source.open_read(key) as stream:
+            target.replace(MARKER_KEY, stream.read())
+        if read_marker(target) != marker:
+            raise ContentMismatch("The copied marker reads back differently.", hint="Look at that server, then retry.")
+        return True
+
+
+def remove_marker(door: Door, storage_uid: str) -> None:
+    """Remove a location's own marker from a root that is not its root (any more); another's stays."""
+    with opened(door, timeouts=BULK) as backend:
+        marker = read_marker(backend)
+        if marker is not None and marker.storage_uid == storage_uid:
+            backend.delete(MARKER_KEY)
+
+
+def remove_temporaries(door: Door, tags: tuple[str, ...]) -> int:
+    """Remove what killed writes left behind; return how many."""
+    with opened(door, timeouts=BULK) as backend:
+        return sum(backend.remove_temporaries(tag) for tag in tags)

@@ -1,0 +1,126 @@
+"""Look at both sides and plan passes: the steps in which nothing is copied."""
+
+from portal import database
+from portal.planning.actions import Act
+from portal.planning.states import Event
+from portal.runner.drive import Drive, Facts
+from portal.runner.jobs import Inspection, PlanJob, inspect, make_plan
+from portal.services.migrations import ledger
+from portal.services.migrations.ledger import BACK, FORWARD, Plan
+from portal.transfer.summary import PlanSummary, Tally
+
+
+def check(drive: Drive, facts: Facts) -> bool:
+    """Try every right on both sides; False when the migration was stopped over what was found."""
+    answer = drive.run(inspect, facts.ends, facts.storage_uid)
+    if answer.error:
+        drive.trouble_of(answer, may_end=True)
+        return False
+    found: Inspection = answer.value
+    with drive.writing() as held:
+        held.note(warnings=list(found.warnings))
+    return True
+
+
+def plan_first(drive: Drive, facts: Facts) -> None:
+    """Make the plan of the first pass."""
+    answer = drive.run(make_plan, _job(drive, facts, "first", facts.pass_number))
+    if answer.error:
+        drive.trouble_of(answer)
+        return
+    plan: Plan = answer.value
+    summary = plan.summary
+    if refusal := _refusal(summary):
+        drive.trouble(*refusal)
+        return
+    with drive.writing() as held:
+        row = held.migration
+        ledger.replace_plan(held.work.session, row, FORWARD, row.pass_number, plan, held.work.now)
+        row.planned_count, row.planned_bytes = summary.object_count, summary.total_bytes
+        warnings = [*(row.plan or {}).get("warnings", []), *_warnings(summary)]
+        held.note(**{"pass": row.pass_number}, summary=summary.as_dict(), warnings=warnings, deltas=0)
+        held.move(Event.PLAN_MADE)
+
+
+def plan_delta(drive: Drive, facts: Facts) -> None:
+    """Plan what changed at the source since the passes so far."""
+    answer = drive.run(make_plan, _job(drive, facts, "delta", facts.pass_number))
+    if answer.error:
+        drive.trouble_of(answer)
+        return
+    plan: Plan = answer.value
+    if refusal := _refusal(plan.summary):
+        drive.trouble(*refusal)
+        return
+    with drive.writing() as held:
+        row = held.migration
+        ledger.replace_plan(held.work.session, row, FORWARD, row.pass_number, plan, held.work.now)
+        held.note(**{"pass": row.pass_number}, is_clean=not plan.shards)
+
+
+def plan_back(drive: Drive, facts: Facts, number: int) -> None:
+    """Plan what was written at the new root since the cut-over."""
+    answer = drive.run(make_plan, _job(drive, facts, "back", number))
+    if answer.error:
+        drive.trouble_of(answer)
+        return
+    plan: Plan = answer.value
+    if not plan.summary.has_room:
+        drive.trouble(_room(plan.summary), "Make room at the old root, then roll back again.")
+        return
+    with drive.writing() as held:
+        ledger.replace_plan(held.work.session, held.migration, BACK, number, plan, held.work.now)
+        back = {"count": plan.summary.object_count, "bytes": plan.summary.total_bytes}
+        beside = {"count": plan.beside_count, "examples": list(plan.beside)}
+        held.note(planned_back=number, back_summary={**back, "beside": beside})
+
+
+def _job(drive: Drive, facts: Facts, kind: str, number: int) -> PlanJob:
+    folder = str(drive.tools.settings.ledger_dir)
+    with database.read() as session:
+        known = ledger.known_paths(session, drive.lease.migration_id, folder)
+    return PlanJob(
+        kind=kind,  # type: ignore[arg-type]  # one of three literals, all in this file
+        ends=facts.ends.turned() if kind == "back" else facts.ends,
+        ledger=folder,
+        folder=drive.folder,
+        pass_number=number,
+        known=() if kind == "first" else known,
+        tag=f"{facts.uid}-{number}",
+        stop_path=str(drive.stop_path),
+    )
+
+
+def _refusal(summary: PlanSummary) -> tuple[str, str] | None:
+    """Return why nothing may be copied by this plan, and what to do; None where it may."""
+    for reason, tally in summary.lost.items():
+        return (
+            f"{_objects(tally.count)} would be left behind ({reason}): {', '.join(tally.examples[:3])}.",
+            "Rename or remove them at the source, then check again. Nothing was overwritten.",
+        )
+    if not summary.has_room:
+        return _room(summary), "Make room there, then check again."
+    return None
+
+
+def _room(summary: PlanSummary) -> str:
+    return f"The target has {summary.free_bytes or 0:,} bytes left; {summary.needed_bytes:,} are needed."
+
+
+def _warnings(summary: PlanSummary) -> list[str]:
+    found = []
+    for act, words in (
+        (Act.CONFLICT, "differ in size from what the target holds under the same key; they are not overwritten"),
+        (Act.PROVE, "are at the target with the same size; both sides are hashed before they count as equal"),
+        (Act.LEAVE, "are the target's own; they stay and belong to the location after the cut-over"),
+    ):
+        tally: Tally = summary.act(act)
+        if tally.count:
+            found.append(f"{_objects(tally.count)} {words}: {', '.join(tally.examples[:3])}.")
+    if summary.skipped.count:
+        found.append(f"Not objects, so left behind: {', '.join(summary.skipped.examples[:3])}.")
+    return found
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count:,} objects"

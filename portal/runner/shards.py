@@ -1,0 +1,246 @@
+"""Run the shards of a pass through the executor, persist what came of them, report progress."""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from portal import database
+from portal.planning.estimates import Sample, estimate
+from portal.runner.drive import LOOK_SECONDS, STOP_SECONDS, Drive, Interrupted
+from portal.runner.jobs import Ends
+from portal.services.migrations import ledger
+from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
+from portal.transfer.control import read_progress
+from portal.transfer.copy import copy_shard
+from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult
+from portal.transfer.shards import shard_files
+from portal.transfer.verify import verify_shard
+
+#: A shard whose worker died so often is not given to another one.
+_MOST_DEATHS = 3
+_MOST_SAMPLES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Which pass of which direction, and what is done with it."""
+
+    ends: Ends
+    direction: str
+    number: int
+    is_copy: bool
+
+    @property
+    def call(self) -> Callable[[ShardJob], ShardResult]:
+        """Return what a worker runs."""
+        return copy_shard if self.is_copy else verify_shard
+
+
+class Meter:
+    """How far a pass is: what is persisted, and what the workers report of the shards under way."""
+
+    def __init__(self, rows: list[ShardRow]) -> None:
+        self._rows = {row.id: row for row in rows}
+        self._samples: list[Sample] = []
+
+    def update(self, row: ShardRow) -> None:
+        """Take a shard's new state."""
+        self._rows[row.id] = row
+
+    def report(self, under_way: dict[int, str], *, is_copy: bool) -> dict[str, Any]:
+        """Return the numbers for the migration's row. `under_way`: progress files by shard."""
+        rows = self._rows.values()
+        copied = [row for row in rows if row.state in {COPIED, VERIFIED}]
+        verified = [row for row in rows if row.state == VERIFIED]
+        numbers = {
+            "pass_count": sum(row.object_count for row in rows),
+            "pass_bytes": sum(row.total_bytes for row in rows),
+            "equal_count": sum(int(row.counts.get("already_equal", 0)) for row in copied),
+            "attention_count": sum(ledger.bad_count(row.counts) for row in copied),
+        }
+        for name, done in (("copied", copied), ("verified", verified)):
+            numbers[f"{name}_count"] = sum(row.object_count - ledger.bad_count(row.counts) for row in done)
+            numbers[f"{name}_bytes"] = sum(int(row.counts.get("good_bytes", 0)) for row in done)
+        name = "copied" if is_copy else "verified"
+        for shard_id, path in under_way.items():
+            seen, row = read_progress(path), self._rows[shard_id]
+            numbers[f"{name}_count"] += min(seen.object_count, row.object_count)
+            numbers[f"{name}_bytes"] += min(seen.total_bytes, row.total_bytes)
+        return {**numbers, **self._pace(numbers)}
+
+    def _pace(self, numbers: dict[str, int]) -> dict[str, Any]:
+        done = {unit: numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")}
+        self._samples = [*self._samples, Sample(monotonic(), done["count"], done["bytes"])][-_MOST_SAMPLES:]
+        found = estimate(self._samples, 2 * numbers["pass_count"], 2 * numbers["pass_bytes"])
+        if found is None:
+            return {}
+        return {
+            "low_seconds": round(found.low_seconds),
+            "high_seconds": round(found.high_seconds),
+            "bytes_per_second": round(found.bytes_per_second),
+            "objects_per_second": round(found.objects_per_second, 1),
+        }
+
+
+class ShardRun:
+    """One step over the open shards of a pass."""
+
+    def __init__(self, drive: Drive, which: Pass, rows: list[ShardRow]) -> None:
+        self._drive, self._which, self._meter = drive, which, Meter(rows)
+        done = {COPIED, VERIFIED} if which.is_copy else {VERIFIED}
+        self._waiting = [row for row in rows if row.state not in done]
+        self._open: dict[Future[ShardResult], ShardRow] = {}
+        self._finished: list[tuple[ShardRow, ShardResult]] = []
+        self._deaths: dict[int, int] = {}
+        self._fault: ShardResult | None = None
+
+    def run(self) -> ShardResult | None:
+        """Run every open shard; return the result that speaks of a fault no shard can get past, None for none.
+
+        Raises:
+            Interrupted: a person wishes something else, or the runner stops. What is done is persisted.
+            LeaseLost: somebody else has the lease; nothing more is written.
+        """
+        self._drive.let_workers_work()
+        try:
+            while (self._waiting or self._open) and self._fault is None:
+                self._submit()
+                self._collect(LOOK_SECONDS)
+                if self._drive.tick(self._report):
+                    raise Interrupted
+                self._persist_sometimes()
+        except Interrupted:
+            self._drain()
+            raise
+        except BaseException:
+            self._drive.tell_workers_to_stop()
+            raise
+        self._drain()
+        return self._fault
+
+    def _submit(self) -> None:
+        """Keep the workers busy, two shards ahead of each."""
+        room = 2 * self._drive.tools.settings.workers - len(self._open)
+        rows, self._waiting = self._waiting[:room], self._waiting[room:]
+        if not rows:
+            return
+        if self._which.is_copy:
+            with self._drive.writing() as held:
+                ids = [row.id for row in rows]
+                ledger.mark_copying(held.work.session, ids, self._drive.lease.epoch, held.work.now)
+        for row in rows:
+            self._open[self._drive.tools.executor.submit(self._which.call, self._job(row))] = row
+
+    def _collect(self, seconds: float) -> None:
+        for future in wait(self._open, seconds, FIRST_COMPLETED).done:
+            row = self._open.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                self._take_death(row)
+                continue
+            if result.end is ShardEnd.DONE:
+                self._finished.append((row, result))
+            elif result.end is ShardEnd.STOPPED:
+                self._waiting.append(row)
+            else:
+                self._fault = result
+
+    def _take_death(self, row: ShardRow) -> None:
+        self._deaths[row.id] = self._deaths.get(row.id, 0) + 1
+        if self._deaths[row.id] < _MOST_DEATHS:
+            self._waiting.append(row)
+            return
+        self._fault = ShardResult(
+            str(row.id),
+            ShardEnd.HALTED,
+            {},
+            0,
+            0,
+            error=f"Worker processes died {_MOST_DEATHS} times over the same {row.object_count} objects.",
+            hint="Look at the runner's log and at the memory of its machine, then retry.",
+        )
+
+    def _persist_sometimes(self) -> None:
+        """Write results: when there are many, or nothing else is under way."""
+        if len(self._finished) >= 4 * self._drive.tools.settings.workers or not self._open:
+            self._persist()
+
+    def _persist(self) -> None:
+        if not self._finished:
+            return
+        is_copy = self._which.is_copy
+        with self._drive.writing() as held:
+            for row, result in self._finished:
+                ledger.keep_result(
+                    held.work.session, row.id, result, is_copy=is_copy, ledger=self._ledger, now=held.work.now
+                )
+                counts = {**result.counts, "good_bytes": result.total_bytes}
+                state = COPIED if is_copy else VERIFIED
+                self._meter.update(ShardRow(row.id, row.number, state, row.object_count, row.total_bytes, counts))
+            self._finished = []
+            held.migration.progress = self._report()
+
+    def _drain(self) -> None:
+        """Tell the workers to stop where anything is under way, take what they finished, and persist it."""
+        if self._open:
+            self._drive.tell_workers_to_stop()
+        until = monotonic() + STOP_SECONDS
+        while self._open and monotonic() < until:
+            self._collect(LOOK_SECONDS)
+        self._persist()
+
+    def _report(self) -> dict[str, Any]:
+        under_way = {row.id: self._files(row).progress for row in self._open.values()}
+        return self._meter.report(under_way, is_copy=self._which.is_copy)
+
+    @property
+    def _ledger(self) -> str:
+        return str(self._drive.tools.settings.ledger_dir)
+
+    def _files(self, row: ShardRow) -> Any:
+        folder = f"{self._ledger}/{self._drive.folder}"
+        return shard_files(folder, self._which.direction, self._which.number, row.number)
+
+    def _job(self, row: ShardRow) -> ShardJob:
+        files, ends = self._files(row), self._which.ends
+        return ShardJob(
+            shard_id=str(row.id),
+            source=ends.source.root,
+            target=ends.target.root,
+            tag=shard_tag(self._drive.folder, self._which.direction, self._which.number, row.number),
+            plan_path=files.plan,
+            copy_path=files.copy,
+            verify_path=files.verify,
+            source_access=ends.source.access,
+            target_access=ends.target.access,
+            stop_path=str(self._drive.stop_path),
+            progress_path=files.progress,
+        )
+
+
+def shard_tag(folder: str, direction: str, pass_number: int, number: int) -> str:
+    """Return the tag of a shard's temporaries."""
+    return f"{folder}-{'b' if direction == BACK else 'f'}{pass_number}-{number}"
+
+
+def run_pass(drive: Drive, which: Pass) -> ShardResult | None:
+    """Run what is open of a pass; the result that speaks of a fault, None for none.
+
+    Raises:
+        Interrupted, LeaseLost: as `ShardRun.run`.
+    """
+    with database.read() as session:
+        rows = ledger.shards_of(session, drive.lease.migration_id, which.direction, which.number)
+    return ShardRun(drive, which, rows).run()
+
+
+def is_open(drive: Drive, direction: str, pass_number: int, *, is_copy: bool) -> bool:
+    """Tell whether a shard of a pass is not copied (or, else, not verified) yet."""
+    done = {COPIED, VERIFIED} if is_copy else {VERIFIED}
+    with database.read() as session:
+        rows = ledger.shards_of(session, drive.lease.migration_id, direction, pass_number)
+    return any(row.state not in done for row in rows)

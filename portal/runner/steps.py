@@ -1,0 +1,204 @@
+"""What a runner does in each state. Every step may be killed at any moment and run again."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from portal import database
+from portal.planning.states import MOVES, Event, MigrationState
+from portal.runner.drive import Drive, Facts, Held
+from portal.runner.planning import check, plan_delta, plan_first
+from portal.runner.shards import Pass, is_open, run_pass
+from portal.runner.switching import clean_up, roll_back, switch
+from portal.services.migrations import ledger
+from portal.services.migrations.ledger import BACK, FORWARD, PASSING
+
+#: Deltas made without asking after a person pressed Start or Retry: so three passes in all.
+MOST_DELTAS = 2
+
+#: Listings in a fence until nothing has changed any more.
+MOST_FENCE_ROUNDS = 3
+
+_S, _E = MigrationState, Event
+
+
+def step(drive: Drive) -> bool:
+    """Do the next step of a migration; False when the next one is a person's.
+
+    Raises:
+        Interrupted, LeaseLost: as `Drive.run`.
+    """
+    drive.let_workers_work()
+    facts = drive.facts()
+    if facts.wish and _fulfil(drive, facts):
+        return True
+    act = _STEPS.get(facts.state)
+    if act is None:
+        return False
+    act(drive, facts)
+    return True
+
+
+def _fulfil(drive: Drive, facts: Facts) -> bool:
+    """Make the move a person wishes for; forget a wish that the state does not know."""
+    event = Event(facts.wish)
+    if event is _E.START and facts.state in {_S.DRAFT, _S.PREFLIGHT}:
+        return False
+    with drive.writing() as held:
+        held.migration.wish = ""
+        if event not in MOVES[facts.state]:
+            return True
+        held.move(event)
+        _prepare(held, event)
+    return True
+
+
+def _prepare(held: Held, event: Event) -> None:
+    """Set what the state after a person's move works on."""
+    row = held.migration
+    plan = row.plan or {}
+    if event is _E.START:
+        row.started_at = held.work.now
+    elif event is _E.RETRY:
+        held.note(deltas=0)
+        if not _has_open_shards(held):
+            row.pass_number += 1
+    elif event is _E.CUT_OVER:
+        held.note(fence_rounds=0)
+        row.pass_number += 1
+    elif event is _E.ROLL_BACK:
+        held.note(back=int(plan.get("back", 0)) + 1)
+
+
+def _has_open_shards(held: Held) -> bool:
+    rows = ledger.shards_of(held.work.session, held.migration.id, FORWARD, held.migration.pass_number)
+    return any(row.state != ledger.VERIFIED for row in rows)
+
+
+def _begin(drive: Drive, _facts: Facts) -> None:
+    with drive.writing() as held:
+        held.move(_E.CHECK)
+
+
+def _preflight(drive: Drive, facts: Facts) -> None:
+    if check(drive, facts):
+        plan_first(drive, facts)
+
+
+def _copy(drive: Drive, facts: Facts) -> None:
+    if _is_unplanned(facts):
+        plan_delta(drive, facts)
+    elif not _work_on(drive, facts, is_copy=True):
+        with drive.writing() as held:
+            held.move(_E.COPY_DONE)
+
+
+def _verify(drive: Drive, facts: Facts) -> None:
+    if _work_on(drive, facts, is_copy=False):
+        return
+    with drive.writing() as held:
+        bad = ledger.bad_kinds(held.work.session, held.migration.id)
+        deltas = int(facts.plan.get("deltas", 0))
+        if PASSING & set(bad) and deltas < MOST_DELTAS:
+            held.note(deltas=deltas + 1)
+            held.migration.pass_number += 1
+            held.move(_E.CHANGES_FOUND, "Objects changed at the source while it was copied; they are copied again.")
+        elif bad:
+            held.move(_E.TROUBLE, _words(bad), "Look at them below, then retry. Nothing at the target was overwritten.")
+        else:
+            _make_ready(held)
+
+
+def _make_ready(held: Held) -> None:
+    row = held.migration
+    row.ready_at = held.work.now
+    row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
+    held.move(_E.VERIFY_DONE, "Every object was read back at the target and its SHA-256 equals the source's.")
+
+
+def _fence(drive: Drive, facts: Facts) -> None:
+    """Bring over what is new until a listing finds nothing, then switch. The fence is soft: writers may go on."""
+    if _is_unplanned(facts):
+        plan_delta(drive, facts)
+    elif _work_on(drive, facts, is_copy=True) or _work_on(drive, facts, is_copy=False):
+        return
+    elif bad := _bad(drive):
+        drive.trouble(f"{_words(bad)} The location was not switched.", "Retry, then cut over again.")
+    elif facts.plan.get("is_clean"):
+        switch(drive, facts)
+    elif int(facts.plan.get("fence_rounds", 0)) >= MOST_FENCE_ROUNDS:
+        drive.trouble(
+            "Objects at the source keep changing, so the location was not switched.",
+            "Stop everything that writes to the old root, then cut over again.",
+        )
+    else:
+        with drive.writing() as held:
+            held.note(fence_rounds=int(facts.plan.get("fence_rounds", 0)) + 1)
+            held.migration.pass_number += 1
+
+
+def _bad(drive: Drive) -> dict[str, int]:
+    with database.read() as session:
+        return ledger.bad_kinds(session, drive.lease.migration_id)
+
+
+def _settle(drive: Drive, _facts: Facts) -> None:
+    with drive.writing() as held:
+        held.move(_E.SOAK)
+
+
+def _roll_back(drive: Drive, facts: Facts) -> None:
+    number = int(facts.plan.get("back", 1))
+    if facts.plan.get("planned_back") == number and facts.plan.get("switched_back") != number:
+        for is_copy in (True, False):
+            if is_open(drive, BACK, number, is_copy=is_copy):
+                return _run(drive, Pass(facts.ends.turned(), BACK, number, is_copy))
+        if bad := _bad(drive):
+            return drive.trouble(
+                f"{_words(bad)} The location was not switched back.",
+                "Stop everything that writes to the new root, then roll back again.",
+            )
+    return roll_back(drive, facts, number)
+
+
+def _work_on(drive: Drive, facts: Facts, *, is_copy: bool) -> bool:
+    """Run what is open of the present pass; False when nothing is."""
+    if not is_open(drive, FORWARD, facts.pass_number, is_copy=is_copy):
+        return False
+    _run(drive, Pass(facts.ends, FORWARD, facts.pass_number, is_copy))
+    return True
+
+
+def _run(drive: Drive, which: Pass) -> None:
+    fault = run_pass(drive, which)
+    if fault is not None:
+        drive.trouble(fault.error, fault.hint)
+
+
+def _is_unplanned(facts: Facts) -> bool:
+    return int(facts.plan.get("pass", 0)) < facts.pass_number
+
+
+def _words(bad: dict[str, int]) -> str:
+    names = {
+        "conflict": "differ at the target",
+        "failed": "could not be copied",
+        "changed": "keep changing at the source",
+        "missing": "vanished from the source",
+        "mismatch": "read back differently at the target",
+    }
+    parts = [f"{count:,} {names.get(kind, kind)}" for kind, count in sorted(bad.items())]
+    return f"Of the objects, {', '.join(parts)}."
+
+
+_STEPS: Mapping[MigrationState, Callable[[Drive, Facts], None]] = MappingProxyType(
+    {
+        _S.DRAFT: _begin,
+        _S.PREFLIGHT: _preflight,
+        _S.COPYING: _copy,
+        _S.VERIFYING: _verify,
+        _S.FENCED: _fence,
+        _S.CUT_OVER: _settle,
+        _S.ROLLING_BACK: _roll_back,
+        _S.CANCELLING: clean_up,
+    }
+)

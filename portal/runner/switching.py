@@ -1,0 +1,105 @@
+"""The decision and the ways out: cut-over, rollback, cancel. Each switch of a location is one transaction."""
+
+from datetime import timedelta
+
+from portal.errors import Conflict
+from portal.planning.states import Event
+from portal.runner.drive import Drive, Facts
+from portal.runner.jobs import copy_marker, remove_marker, remove_temporaries
+from portal.runner.planning import plan_back
+from portal.runner.shards import shard_tag
+from portal.services.migrations import ledger
+from portal.services.migrations.switch import point_to
+
+
+def switch(drive: Drive, facts: Facts) -> None:
+    """Copy the marker, then let the location name the new root: one transaction; only a rollback leads back."""
+    answer = drive.run(copy_marker, facts.ends, facts.storage_uid, is_short=True)
+    if answer.error:
+        drive.trouble(f"{answer.error} The location was not switched.", answer.hint)
+        return
+    try:
+        with drive.writing() as held:
+            row = held.migration
+            held.note(run_before=row.storage.run if row.storage else None)
+            point_to(held.work, row, "target", run=row.uid)
+            row.cut_over_at = held.work.now
+            row.soak_until = held.work.now + timedelta(days=drive.tools.settings.soak_days)
+            held.move(Event.SWITCHED)
+            held.move(Event.SOAK, f"Moved, every object verified. The old root is kept: {row.source_root}.")
+    except Conflict as error:
+        drive.trouble(
+            f"{error.message} The location was not switched.", "Look at the location, then cut over again or cancel."
+        )
+
+
+def roll_back(drive: Drive, facts: Facts, number: int) -> None:
+    """Plan the way back; or, when everything is back, switch the location; or, when it is switched, tidy up."""
+    if facts.plan.get("switched_back") == number:
+        _finish_rollback(drive, facts)
+    elif facts.plan.get("planned_back") != number:
+        plan_back(drive, facts, number)
+    else:
+        _switch_back(drive, facts, number)
+
+
+def _switch_back(drive: Drive, facts: Facts, number: int) -> None:
+    answer = drive.run(copy_marker, facts.ends.turned(), facts.storage_uid, is_short=True)
+    if answer.error:
+        drive.trouble(f"{answer.error} The location was not switched back.", answer.hint)
+        return
+    try:
+        with drive.writing() as held:
+            point_to(held.work, held.migration, "source", run=facts.plan.get("run_before"))
+            held.note(switched_back=number)
+    except Conflict as error:
+        drive.trouble(
+            f"{error.message} The location was not switched back.", "Look at the location, then roll back again."
+        )
+
+
+def _finish_rollback(drive: Drive, facts: Facts) -> None:
+    """Take our marker from the root that is the location's no more, so that nobody is misled by it."""
+    answer = drive.run(remove_marker, facts.ends.target, facts.storage_uid, is_short=True)
+    with drive.writing() as held:
+        row = held.migration
+        row.finished_at = held.work.now
+        held.move(Event.ROLLBACK_DONE, _rolled_back_words(facts), f"The objects at {row.target_root} were kept.")
+        if answer.error:
+            row.hint += f" The marker there could not be removed: {answer.error}"
+
+
+def _rolled_back_words(facts: Facts) -> str:
+    summary = facts.plan.get("back_summary") or {}
+    beside = summary.get("beside") or {"count": 0, "examples": []}
+    words = f"Rolled back. {summary.get('count', 0):,} objects written since were copied back and verified."
+    if beside["count"]:
+        words += f" {beside['count']:,} of them were rewritten and lie beside the old ones: "
+        words += ", ".join(beside["examples"][:3]) + "."
+    return words
+
+
+def clean_up(drive: Drive, facts: Facts) -> None:
+    """End a cancelled migration: temporaries go, and a marker that a cut-over had copied; objects stay."""
+    problems = []
+    with drive.writing() as held:
+        tags = tuple(
+            shard_tag(held.migration.uid, *shard) for shard in ledger.open_shards(held.work.session, held.migration.id)
+        )
+    for call, arguments in (
+        (remove_temporaries, (facts.ends.target, tags)),
+        (remove_marker, (facts.ends.target, facts.storage_uid)),
+    ):
+        if call is remove_temporaries and not tags:
+            continue
+        if call is remove_marker and int(facts.plan.get("pass", 0)) < 2:
+            continue  # a marker is copied in a fence only, which begins another pass
+        answer = drive.run(call, *arguments, is_short=True)
+        if answer.error:
+            problems.append(answer.error)
+    with drive.writing() as held:
+        row = held.migration
+        count = ledger.copied_total(held.work.session, row.id)
+        row.finished_at = held.work.now
+        kept = f" {count:,} objects were copied to {row.target_root} and stay there." if count else ""
+        held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))

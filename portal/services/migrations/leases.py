@@ -1,0 +1,93 @@
+"""Leases: one runner at a time works on a migration, and one that lost its lease can write nothing more."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from portal.models import Migration
+from portal.planning.states import FINAL, WORKING, MigrationState
+
+#: A lease that was not renewed for so long is free for others.
+LEASE = timedelta(seconds=20)
+
+
+class LeaseLost(Exception):
+    """Another runner, or a person's cancel, has taken the migration over; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one migration's rows, as long as its epoch is the row's."""
+
+    migration_id: int
+    migration_uid: str
+    epoch: int
+    owner: str
+
+
+def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
+    """Return the condition on migrations that a runner on this host may take now."""
+    has_work = or_(
+        Migration.state.in_([MigrationState.DRAFT, *sorted(WORKING)]),
+        and_(Migration.wish != "", Migration.state.not_in(sorted(FINAL))),
+    )
+    is_free = or_(
+        Migration.lease_expires_at.is_(None), Migration.lease_expires_at < now, Migration.lease_owner == owner
+    )
+    is_here = [
+        or_(column.is_(None), column == host_id) for column in (Migration.source_host_id, Migration.target_host_id)
+    ]
+    # A wish to start that came before the plan is made waits with it.
+    return and_(has_work, is_free, *is_here)
+
+
+def take_next(session: Session, now: datetime, host_id: int, owner: str, but: frozenset[int]) -> Lease | None:
+    """Take the migration that waits longest; None when none is due. `but`: row ids to leave alone for now."""
+    query = (
+        select(Migration.id, Migration.uid, Migration.lease_epoch)
+        .where(due(now, host_id, owner), Migration.id.not_in(sorted(but)))
+        .order_by(Migration.updated_at, Migration.id)
+    )
+    for migration_id, uid, epoch in session.execute(query).all():
+        taken = (
+            update(Migration)
+            .where(Migration.id == migration_id, Migration.lease_epoch == epoch, due(now, host_id, owner))
+            .values(lease_owner=owner, lease_epoch=epoch + 1, lease_expires_at=now + LEASE)
+            .execution_options(synchronize_session=False)
+        )
+        if _count(session, taken) == 1:
+            return Lease(migration_id, uid, epoch + 1, owner)
+    return None
+
+
+def renew(session: Session, lease: Lease, now: datetime) -> None:
+    """Keep a lease for another while; part of every transaction that writes about its migration.
+
+    Raises:
+        LeaseLost: the epoch is another one by now. Let it end the transaction.
+    """
+    kept = (
+        update(Migration)
+        .where(Migration.id == lease.migration_id, Migration.lease_epoch == lease.epoch)
+        .values(lease_expires_at=now + LEASE, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if _count(session, kept) != 1:
+        raise LeaseLost(lease.migration_uid)
+
+
+def give_back(session: Session, lease: Lease) -> None:
+    """Let others take the migration at once; does nothing when the lease was lost."""
+    session.execute(
+        update(Migration)
+        .where(Migration.id == lease.migration_id, Migration.lease_epoch == lease.epoch)
+        .values(lease_owner=None, lease_expires_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _count(session: Session, statement: object) -> int:
+    return cast("CursorResult[object]", session.execute(statement)).rowcount  # type: ignore[call-overload]  # an UPDATE

@@ -1,0 +1,149 @@
+"""Everything a migration's page shows: the view, what needs a look, its story, and whether a runner is there at all."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from portal.models import Event, Host, Migration, Runner, ShardException
+from portal.permissions import Action, allows
+from portal.planning.roots import parse_root
+from portal.planning.states import FINAL, WORKING, MigrationState
+from portal.services.access import storage_target
+from portal.services.migrations.lookups import find_migration
+from portal.services.migrations.registry import RegistryChange, change_for
+from portal.services.migrations.views import MigrationView, view_of
+from portal.services.work import Work
+
+#: A runner that has not reported for so long counts as gone.
+SILENT_AFTER = timedelta(seconds=30)
+
+#: Exceptions and events a page shows at most.
+MOST_EXCEPTIONS, MOST_EVENTS = 50, 40
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRow:
+    """One object that needs a look."""
+
+    kind: str
+    key: str
+    size_bytes: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryRow:
+    """One event of a migration. `words` is its action without the noun: `cut over`, `start requested`."""
+
+    at: datetime
+    words: str
+    actor: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPage:
+    """A migration with all around it.
+
+    Attributes:
+        exceptions: the first `MOST_EXCEPTIONS`; `exception_counts` has all, by kind.
+        story: newest first.
+        may_move: whether the actor may press the buttons.
+        confirm_with: what to type to cut over.
+        is_default: whether the location is its instance's default one.
+        registry: what to change in the writing instance's own registry; None when no instance writes there.
+        needed_host: the host whose runner must drive it; None: any.
+        runner_seen_at: when such a runner last reported; None: never.
+        is_waiting_for_runner: something is to be done and no such runner is alive.
+        now: the time of this page.
+    """
+
+    view: MigrationView
+    exceptions: tuple[ExceptionRow, ...]
+    exception_counts: dict[str, int]
+    story: tuple[StoryRow, ...]
+    may_move: bool
+    confirm_with: str
+    is_default: bool
+    registry: RegistryChange | None
+    needed_host: str | None
+    runner_seen_at: datetime | None
+    is_waiting_for_runner: bool
+    now: datetime
+
+
+def get_page(work: Work, uid: str) -> MigrationPage:
+    """Return a migration's page.
+
+    Raises:
+        NotFound: there is none, or its location is out of reach.
+    """
+    migration = find_migration(work, uid)
+    storage = migration.storage
+    seen_at = _runner_seen_at(work, migration)
+    host = migration.source_host or migration.target_host
+    back = migration.state in {MigrationState.SOAKING, MigrationState.ROLLING_BACK, MigrationState.ROLLED_BACK}
+    return MigrationPage(
+        view=view_of(migration),
+        exceptions=_exceptions(work, migration),
+        exception_counts=_exception_counts(work, migration),
+        story=_story(work, migration),
+        may_move=storage is not None and allows(work.actor, Action.STORAGE_MOVE, storage_target(storage)),
+        confirm_with=parse_root(migration.source_root, home="/", cwd="/").name,
+        is_default=storage is not None and storage.is_default,
+        registry=change_for(migration, back=back),
+        needed_host=host.name if host else None,
+        runner_seen_at=seen_at,
+        is_waiting_for_runner=_is_due(migration) and (seen_at is None or work.now - seen_at > SILENT_AFTER),
+        now=work.now,
+    )
+
+
+def _is_due(migration: Migration) -> bool:
+    """Tell whether the next step is a runner's."""
+    state = MigrationState(migration.state)
+    return state not in FINAL and (bool(migration.wish) or state in WORKING or state is MigrationState.DRAFT)
+
+
+def _runner_seen_at(work: Work, migration: Migration) -> datetime | None:
+    query = select(func.max(Runner.last_seen_at)).join(Host, Runner.host_id == Host.id)
+    for host_id in (migration.source_host_id, migration.target_host_id):
+        if host_id is not None:
+            query = query.where(Host.id == host_id)
+    found: datetime | None = work.session.scalar(query)
+    return found
+
+
+def _exceptions(work: Work, migration: Migration) -> tuple[ExceptionRow, ...]:
+    query = (
+        select(ShardException.kind, ShardException.key, ShardException.size_bytes, ShardException.reason)
+        .where(ShardException.migration_id == migration.id)
+        .order_by(ShardException.kind, ShardException.id)
+        .limit(MOST_EXCEPTIONS)
+    )
+    return tuple(ExceptionRow(*row) for row in work.session.execute(query))
+
+
+def _exception_counts(work: Work, migration: Migration) -> dict[str, int]:
+    query = (
+        select(ShardException.kind, func.count())
+        .where(ShardException.migration_id == migration.id)
+        .group_by(ShardException.kind)
+    )
+    return dict(work.session.execute(query).all())
+
+
+def _story(work: Work, migration: Migration) -> tuple[StoryRow, ...]:
+    query = (
+        select(Event.at, Event.action, Event.actor_handle, Event.via)
+        .where(Event.target_type == "migration", Event.target_uid == migration.uid)
+        .order_by(Event.id.desc())
+        .limit(MOST_EVENTS)
+    )
+    if migration.storage_id is not None:  # the index is by location
+        query = query.where(Event.storage_id == migration.storage_id)
+    return tuple(
+        StoryRow(at, action.partition(".")[2].replace("-", " "), handle, via)
+        for at, action, handle, via in work.session.execute(query)
+    )
