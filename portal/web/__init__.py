@@ -3,11 +3,39 @@
 from flask import Flask
 
 from portal.config import Settings
-from portal.web import account, csrf, errors, filters, gate, headers, health, htmx, layout, setup, spaces
+from portal.web import (
+    account,
+    csrf,
+    errors,
+    events,
+    filters,
+    gate,
+    go,
+    headers,
+    health,
+    hosts,
+    htmx,
+    infrastructure,
+    instances,
+    layout,
+    migrations,
+    people,
+    setup,
+    spaces,
+)
+from portal.web import settings as settings_page
 
 BLUEPRINTS = (
     account.blueprint,
+    events.blueprint,
+    go.blueprint,
     health.blueprint,
+    hosts.blueprint,
+    infrastructure.blueprint,
+    instances.blueprint,
+    migrations.blueprint,
+    people.blueprint,
+    settings_page.blueprint,
     setup.blueprint,
     spaces.blueprint,
 )

@@ -7,19 +7,19 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from portal.errors import Conflict, InputError, NotFound, PortalError, Refused
+from portal.errors import Conflict, InputError, PortalError, Refused
 from portal.models import Connection, Host, Migration, Storage
-from portal.permissions import Action, require
+from portal.permissions import Action
 from portal.planning.overlaps import Place, nested_prefixes, overlap
 from portal.planning.roots import expand_local, is_local, local_root, parse_root
 from portal.planning.states import FINAL, MigrationState
-from portal.services.access import storage_target
 from portal.services.connections import ConnectionRow, check_serves, find_connection, list_connections
 from portal.services.events import Change, record
 from portal.services.migrations.openness import at_target_field, require_open
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.placing import check_overlaps, lock_registrations, place_of
 from portal.services.reach import bases_hint, root_of
+from portal.services.storages.find import find_storage
 from portal.services.work import Work
 from portal.values import ConnectionKind, Root, StorageType
 
@@ -32,7 +32,7 @@ class NewMigration:
     """A move to plan.
 
     Attributes:
-        storage_uid: the location that moves.
+        storage_uid: the location that moves, by uid or root.
         target_root: as typed: `s3://bucket/folder` (the connection's endpoint is added) or a path.
         target_connection_uid: how to reach a bucket; None to take the one connection that may serve it.
         target_host: host of a local target; None for this one.
@@ -65,7 +65,7 @@ def create_migration(work: Work, new: NewMigration) -> MigrationView:
         Conflict: the location is locked or moves already, or the target shares objects with another root.
         Refused: a kind, host, connection or place that a root cannot move to or from.
     """
-    storage = _find_storage(work, new.storage_uid)
+    storage = find_storage(work, new.storage_uid, Action.STORAGE_MOVE)
     _check_source(work, storage)
     target = _settle_target(work, new)
     lock_registrations(work)
@@ -84,14 +84,6 @@ def create_migration(work: Work, new: NewMigration) -> MigrationView:
 def list_target_connections(work: Work) -> list[ConnectionRow]:
     """Return the connections the actor may move roots to."""
     return [row for row in list_connections(work) if row.kind is not ConnectionKind.ANONYMOUS]
-
-
-def _find_storage(work: Work, uid: str) -> Storage:
-    storage = work.session.scalar(select(Storage).where(Storage.uid == uid))
-    if storage is None:
-        raise NotFound(f"There is no storage location {uid}, or you have no role on it.")
-    require(work.actor, Action.STORAGE_MOVE, storage_target(storage))
-    return storage
 
 
 def _check_source(work: Work, storage: Storage) -> None:

@@ -1,0 +1,119 @@
+"""A migration in words and steps for its page. Decides nothing; only says."""
+
+from portal.planning.estimates import words_for_range
+from portal.planning.states import MOVES, SWITCHED, WORKING, Event, MigrationState
+from portal.services.migrations import MigrationPage
+from portal.web.filters import format_bytes, format_count, format_duration
+
+_S = MigrationState
+
+#: The steps people see, and which of them a state is in.
+STEPS = ("Check", "Plan", "Copy", "Verify", "Cut over", "Soak", "Release")
+_PLACE = {
+    _S.DRAFT: 0,
+    _S.PREFLIGHT: 0,
+    _S.PLANNED: 1,
+    _S.COPYING: 2,
+    _S.PAUSED: 2,
+    _S.VERIFYING: 3,
+    _S.READY: 4,
+    _S.FENCED: 4,
+    _S.CUT_OVER: 4,
+    _S.SOAKING: 5,
+    _S.ROLLING_BACK: 5,
+    _S.ROLLED_BACK: 5,
+    _S.RELEASED: 7,
+}
+_STOPPED = frozenset({_S.NEEDS_ATTENTION, _S.FAILED, _S.CANCELLED, _S.CANCELLING, _S.ROLLED_BACK})
+
+_WISHES = {
+    Event.START: "Starting",
+    Event.PAUSE: "Pausing",
+    Event.RESUME: "Resuming",
+    Event.RETRY: "Trying again",
+    Event.CHECK: "Checking again",
+    Event.CANCEL: "Cancelling",
+    Event.CUT_OVER: "Cutting over",
+    Event.ROLL_BACK: "Rolling back",
+}
+
+#: The name of each kind of exception, and its icon.
+KINDS = {
+    "conflict": ("Differs at the target", "alert-circle", "bad"),
+    "failed": ("Could not be copied", "ban", "bad"),
+    "changed": ("Changed while it was read", "refresh", "warn"),
+    "missing": ("Gone from the source", "circle-minus", "warn"),
+    "mismatch": ("Read back differently", "alert-circle", "bad"),
+}
+
+
+def steps(page: MigrationPage) -> list[tuple[str, str, str]]:
+    """Return the stepper's entries."""
+    view = page.view
+    place = _PLACE.get(
+        view.state, 0 if view.plan is None or "summary" not in view.plan else 2 if view.started_at else 1
+    )
+    notes = {
+        "Plan": f"{format_count(view.planned_count)} objects" if view.planned_count else "",
+        "Copy": f"pass {view.pass_number}" if view.started_at else "",
+        "Soak": "both roots are kept",
+    }
+    here = "stopped" if view.state in _STOPPED else "now"
+    states = ["done" if at < place else here if at == place else "next" for at in range(len(STEPS))]
+    return [(name, notes.get(name, ""), state) for name, state in zip(STEPS, states, strict=True)]
+
+
+def wish_words(page: MigrationPage) -> str:
+    """Return what was asked for and is not done yet; empty for nothing."""
+    return f"{_WISHES.get(Event(page.view.wish), page.view.wish)} …" if page.view.wish else ""
+
+
+def poll_seconds(page: MigrationPage) -> int | None:
+    """Return how often the page asks again; None when nothing will change any more."""
+    if page.view.state.is_final:
+        return None
+    is_busy = bool(page.view.wish) or page.view.state in WORKING or page.view.state is _S.DRAFT
+    return 2 if is_busy else 30
+
+
+def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
+    """Return time left, rate and elapsed time, as far as they are known."""
+    view, progress = page.view, page.view.progress or {}
+    found = []
+    if view.state in {_S.COPYING, _S.VERIFYING} and "low_seconds" in progress:
+        words = words_for_range(progress["low_seconds"], progress["high_seconds"])
+        found.append(("Time left", words, "copying and verifying"))
+        rate = f"{format_bytes(progress['bytes_per_second'])}/s"
+        found.append(("Rate", rate, f"{progress['objects_per_second']} objects/s"))
+    if view.started_at is not None:
+        end = view.ready_at or view.finished_at or page.now
+        elapsed = (end - view.started_at).total_seconds() * 1000
+        found.append(("Copying and verifying", format_duration(max(elapsed, 0)), f"pass {view.pass_number}"))
+    return found
+
+
+def can(page: MigrationPage, event: Event) -> bool:
+    """Tell whether the actor may press the button of an event now."""
+    return page.may_move and not page.view.wish and event in MOVES[page.view.state]
+
+
+def can_cancel(page: MigrationPage) -> bool:
+    """Tell whether cancelling is offered; it replaces another wish."""
+    return Event.CANCEL in MOVES[page.view.state] and page.view.wish != Event.CANCEL
+
+
+def is_switched(page: MigrationPage) -> bool:
+    """Tell whether the location names the new root."""
+    return page.view.state in SWITCHED
+
+
+def silence(page: MigrationPage) -> str:
+    """Return what to say when nobody is there to do the next step; empty when somebody is."""
+    if not page.is_waiting_for_runner:
+        return ""
+    where = f" on host {page.needed_host}" if page.needed_host else ""
+    start = f"portal runner --host {page.needed_host}" if page.needed_host else "portal runner"
+    if page.runner_seen_at is None:
+        return f"No runner{where} has ever reported. Start one: {start}"
+    silent_ms = (page.now - page.runner_seen_at).total_seconds() * 1000
+    return f"No runner{where} has reported for {format_duration(silent_ms)}. Start one: {start}"

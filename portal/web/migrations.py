@@ -1,0 +1,163 @@
+"""Migrations: moving a root, watching it, and every button of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import make_response as flask_response
+from werkzeug.wrappers import Response
+
+from portal.permissions import Action
+from portal.planning.states import Event, MigrationState
+from portal.services import hosts, migrations
+from portal.services.migrations import MigrationPage, MigrationView
+from portal.services.storages.find import find_storage
+from portal.services.work import Work
+from portal.web import gate, htmx, migration_words
+from portal.web.forms.migrations import LOCAL, CutOverForm, MoveForm
+
+blueprint = Blueprint("migrations", __name__)
+
+
+@blueprint.get("/migrations")
+def index() -> Response:
+    """List the migrations in reach."""
+    with gate.reading() as work:
+        rows = migrations.list_migrations(work)
+    return flask_response(render_template("migrations/index.html", rows=rows))
+
+
+@blueprint.route("/storages/<uid>/move", methods=["GET", "POST"])
+def new(uid: str) -> Response:
+    """Choose where a root moves to."""
+    form = MoveForm(request.form)
+    with gate.reading() as work:
+        root = find_storage(work, uid, Action.STORAGE_MOVE).root
+        rows = migrations.list_target_connections(work)
+        form.target_connection_uid.choices = [
+            *((row.uid, f"{row.label} · {', '.join(row.scopes)}") for row in rows),
+            (LOCAL, "A directory"),
+        ]
+        names = [row.name for row in hosts.list_hosts(work)]
+        here = work.settings.host
+        form.target_host.choices = [(name, name) for name in sorted({here, *names}, key=lambda name: name != here)]
+    if request.method == "POST" and form.validate():
+        with form.catching():
+            with gate.writing() as work:
+                made = migrations.create_migration(work, form.to_input(uid)).id
+            return redirect(url_for("migrations.show", uid=made), code=303)
+    page = render_template("migrations/new.html", form=form, uid=uid, root_text=root)
+    return flask_response(page, 422 if form.is_faulty else 200)
+
+
+@blueprint.get("/migrations/<uid>")
+def show(uid: str) -> Response:
+    """Show a migration; htmx gets its live part, and the head again when the state is another than was seen."""
+    page = _page(uid)
+    seen = request.args.get("seen")
+    context = _context(page) | {"has_changed": seen != _mark(page)}
+    return htmx.render("migrations/show.html", "migrations/_live.html", status=200, **context)
+
+
+def _page(uid: str) -> MigrationPage:
+    with gate.reading() as work:
+        return migrations.get_page(work, uid)
+
+
+def _mark(page: MigrationPage) -> str:
+    return f"{page.view.state}:{page.view.wish}"
+
+
+def _context(page: MigrationPage) -> dict[str, Any]:
+    return {
+        "page": page,
+        "view": page.view,
+        "mark": _mark(page),
+        "words": migration_words,
+        "Event": Event,
+        "State": MigrationState,
+    }
+
+
+def _press(uid: str, service: Callable[[Work, str], MigrationView], message: str) -> Response:
+    """Do what a button says and come back to the page."""
+    with gate.writing() as work:
+        service(work, uid)
+    flash(message, "success")
+    return redirect(url_for("migrations.show", uid=uid), code=303)
+
+
+@blueprint.post("/migrations/<uid>/start")
+def start(uid: str) -> Response:
+    """Begin to copy."""
+    return _press(uid, migrations.start, "The copy begins as soon as a runner is free.")
+
+
+@blueprint.post("/migrations/<uid>/pause")
+def pause(uid: str) -> Response:
+    """Stop copying for now."""
+    return _press(uid, migrations.pause, "Pausing. What is done stays done.")
+
+
+@blueprint.post("/migrations/<uid>/resume")
+def resume(uid: str) -> Response:
+    """Go on copying."""
+    return _press(uid, migrations.resume, "The copy goes on.")
+
+
+@blueprint.post("/migrations/<uid>/retry")
+def retry(uid: str) -> Response:
+    """Try again what needs attention."""
+    return _press(uid, migrations.retry, "Both roots are listed again, and what is open is tried again.")
+
+
+@blueprint.post("/migrations/<uid>/check")
+def check(uid: str) -> Response:
+    """Make the plan anew."""
+    return _press(uid, migrations.check_again, "Both sides are checked again.")
+
+
+@blueprint.route("/migrations/<uid>/cancel", methods=["GET", "POST"])
+def cancel(uid: str) -> Response:
+    """Ask, then end a migration before its cut-over."""
+    if request.method == "POST":
+        return _press(uid, migrations.cancel, "The move is cancelled. The source is unchanged.")
+    return _ask(uid, "migrations/cancel.html")
+
+
+@blueprint.route("/migrations/<uid>/cut-over", methods=["GET", "POST"])
+def cut_over(uid: str) -> Response:
+    """Ask for the typed name, then switch the location."""
+    form = CutOverForm(request.form)
+    if request.method == "POST":
+        with form.catching():
+            with gate.writing() as work:
+                migrations.request_cut_over(work, uid, form.to_input())
+            flash("The cut-over begins: what is new is brought over first.", "success")
+            return redirect(url_for("migrations.show", uid=uid), code=303)
+    return _ask(uid, "migrations/cut_over.html", form)
+
+
+@blueprint.route("/migrations/<uid>/roll-back", methods=["GET", "POST"])
+def roll_back(uid: str) -> Response:
+    """Ask, then lead the location back to its old root."""
+    if request.method == "POST":
+        return _press(uid, migrations.request_rollback, "Rolling back: what was written since is copied back first.")
+    return _ask(uid, "migrations/roll_back.html")
+
+
+@blueprint.route("/migrations/<uid>/release", methods=["GET", "POST"])
+def release(uid: str) -> Response:
+    """Ask, then end the soak. The source is kept."""
+    if request.method == "POST":
+        return _press(uid, migrations.release, "Released. The source was kept.")
+    return _ask(uid, "migrations/release.html")
+
+
+def _ask(uid: str, template: str, form: CutOverForm | None = None) -> Response:
+    """Show a decision as a page, to those who may take it."""
+    with gate.reading() as work:
+        migrations.find_migration(work, uid, Action.STORAGE_MOVE)
+        page = migrations.get_page(work, uid)
+    rendered = render_template(template, form=form, **_context(page))
+    return flask_response(rendered, 422 if form is not None and form.is_faulty else 200)

@@ -1,0 +1,127 @@
+"""The pages of moving roots: who sees which button, and what a page says in each state."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from portal.engine import LocalExecutor, open_executor
+from portal.planning.states import MigrationState as State
+from portal.services import migrations
+from tests.integration.moves import Moves, fill
+from tests.integration.world import Portal, World
+from tests.servers import S3Server
+
+Browsers = Callable[[str | None], FlaskClient]
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    with open_executor(1) as made:
+        yield made
+
+
+@pytest.fixture
+def moves(portal: Portal, world: World, executor: LocalExecutor, s3_server: S3Server, local_base: Path) -> Moves:
+    return Moves(portal, executor, s3_server, local_base)
+
+
+@pytest.fixture
+def managed(moves: Moves, world: World, local_base: Path) -> str:
+    """A location that lab/atlas writes to, so that ada, erik and rita reach it."""
+    fill(local_base / "cells")
+    return moves.register(
+        local_base / "cells", instance_id=world.instance_id, instance_uid=world.instance_uid, instance_slug="lab/atlas"
+    )
+
+
+def test_a_person_moves_a_root_through_the_pages(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada = client_as("ada")
+    form = ada.get(f"/storages/{managed}/move")
+    assert form.status_code == 200
+    assert "A directory" in form.text
+    given = {
+        "target_connection_uid": "local",
+        "target_root": str(local_base / "moved"),
+        "target_host": "portal-host",
+    }
+    made = ada.post(f"/storages/{managed}/move", data=given)
+    assert made.status_code == 303, made.text
+    url = made.headers["Location"]
+    uid = url.rsplit("/", 1)[-1]
+    assert "No runner on host portal-host has ever reported" in ada.get(url).text
+
+    moves.drive()
+    page = ada.get(url).text
+    assert "Start the move" in page
+    assert "7 objects" in page
+    assert ada.post(f"{url}/start").status_code == 303
+    moves.drive()
+    page = ada.get(url).text
+    assert "its SHA-256 equals the source" in page
+    assert f'href="{url}/cut-over"' in page
+
+    question = ada.get(f"{url}/cut-over").text
+    assert "UPDATE lamindb_storage" in question
+    assert "The fence is soft." in question
+    wrong = ada.post(f"{url}/cut-over", data={"confirm": "cell", "registry_changed": "y"})
+    assert (wrong.status_code, "Type cells to confirm." in wrong.text) == (422, True)
+    unticked = ada.post(f"{url}/cut-over", data={"confirm": "cells"})
+    assert (unticked.status_code, moves.view(uid).wish) == (422, "")
+    assert ada.post(f"{url}/cut-over", data={"confirm": "cells", "registry_changed": "y"}).status_code == 303
+    moves.drive()
+    assert moves.state(uid) is State.SOAKING
+    assert "is copied back first and verified" in ada.get(f"{url}/roll-back").text
+    assert "nothing is deleted" in ada.get(f"{url}/release").text
+    assert ada.post(f"{url}/release").status_code == 303
+    assert moves.state(uid) is State.RELEASED
+    assert "hx-trigger" not in ada.get(url, headers=HTMX).text
+    assert str(local_base / "moved") in ada.get("/migrations").text
+
+
+def test_who_may_not_move_sees_no_button_and_is_refused_all_the_same(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    for handle in ("erik", "rita"):
+        client = client_as(handle)
+        page = client.get(f"/migrations/{uid}")
+        assert page.status_code == 200
+        assert "Start the move" not in page.text
+        assert "Cancel move" not in page.text
+        assert client.post(f"/migrations/{uid}/start").status_code == 403
+        assert client.get(f"/migrations/{uid}/cancel").status_code == 403
+        assert client.get(f"/storages/{managed}/move").status_code == 403
+    assert client_as("otto").get(f"/migrations/{uid}").status_code == 404
+    assert client_as("otto").post(f"/migrations/{uid}/cancel").status_code == 404
+    assert client_as("otto").get("/migrations").text.count(uid) == 0
+    assert client_as(None).get(f"/migrations/{uid}").status_code == 303
+    assert (moves.state(uid), moves.view(uid).wish) == (State.PLANNED, "")
+
+
+def test_the_live_part_brings_the_buttons_only_when_the_state_is_another(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    ada = client_as("ada")
+    same = ada.get(f"/migrations/{uid}?seen=planned:", headers=HTMX).text
+    assert same.lstrip().startswith('<div id="migration-live"')
+    assert "migration-head" not in same
+    other = ada.get(f"/migrations/{uid}?seen=preflight:", headers=HTMX).text
+    assert '<div id="migration-head" hx-swap-oob="true">' in other
+    assert "Start the move" in other
+
+
+def test_a_target_that_cannot_be_taken_comes_back_on_its_field(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    given = {"target_connection_uid": "local", "target_host": "portal-host", "target_root": "/proc/self"}
+    answer = client_as("ada").post(f"/storages/{managed}/move", data=given)
+    assert answer.status_code == 422
+    assert "is not below a base directory" in answer.text
+    with moves.portal.read_as("ada") as work:
+        assert migrations.list_migrations(work) == []
