@@ -4,7 +4,7 @@ import click
 
 from portal.cli.context import Context
 from portal.cli.main import cli, json_option, pass_context, print_result, print_rows, role_argument
-from portal.services import instances
+from portal.services import attachments, instances
 from portal.values import Role
 
 
@@ -84,5 +84,5 @@ def revoke(context: Context, instance: str, handle: str, as_json: bool) -> None:
 def attach(context: Context, instance: str, space: str, as_json: bool) -> None:
     """Attach SPACE to an instance, so that its storage locations may be placed there."""
     with context.writing() as work:
-        instances.attach_space(work, instance, space)
+        attachments.attach_space(work, instance, space)
     print_result({"instance": instance, "space": space}, as_json, f"{space} is attached to {instance}.")

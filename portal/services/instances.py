@@ -4,22 +4,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
-from portal.errors import Conflict, InputError, NotFound, Refused
+from portal.errors import InputError, NotFound
 from portal.lamindb.ids import derive_instance_id, derive_instance_uid
-from portal.models import Account, Collaborator, Instance, InstanceSpace, Space, Storage
-from portal.permissions import Action, InstanceTarget, OwnerTarget, PortalTarget, SpaceTarget, allows, require
+from portal.models import Account, Collaborator, Instance, Storage
+from portal.permissions import Action, InstanceTarget, OwnerTarget, PortalTarget, allows, require
 from portal.planning.names import check_instance_name
 from portal.services import members
 from portal.services.access import visible_storages
 from portal.services.accounts import find_account
 from portal.services.events import Change, record
 from portal.services.members import MemberRow
-from portal.services.spaces import find_space
 from portal.services.work import Work
-from portal.values import ALL_SPACE_ID, Role
+from portal.values import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +51,6 @@ class InstanceRow:
     default_root: str | None
     default_uid: str | None
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AttachedSpaceRow:
-    """A space attached to an instance."""
-
-    uid: str
-    name: str
-    owner: str | None
-    storage_count: int
-    since: datetime
-
-    @property
-    def label(self) -> str:
-        """Return `owner/name`."""
-        return f"{self.owner}/{self.name}" if self.owner else self.name
 
 
 def create_instance(work: Work, new: NewInstance) -> Instance:
@@ -225,75 +208,3 @@ def _row(
         default_uid=default_uid,
         created_at=instance.created_at,
     )
-
-
-def attach_space(work: Work, instance_reference: str, space_reference: str) -> None:
-    """Attach a space to an instance, so that the instance's storage locations may be placed in it.
-
-    Raises:
-        Conflict: it is attached already.
-        NotFound: no such instance or space.
-        PermissionDenied: the actor is not admin of both.
-        Refused: the space is `all`, which every instance has.
-    """
-    instance, space = _find_pair(work, instance_reference, space_reference)
-    if work.session.get(InstanceSpace, (instance.id, space.id)) is not None:
-        raise Conflict(f"{space.name} is attached to {instance.slug} already.")
-    work.session.add(InstanceSpace(instance_id=instance.id, space_id=space.id, created_at=work.now))
-    record(work, "instance.space-attached", instance, Change(after={"space": space.name, "space_uid": space.uid}))
-
-
-def detach_space(work: Work, instance_reference: str, space_reference: str) -> None:
-    """Detach a space from an instance.
-
-    Raises:
-        Conflict: storage locations of the instance are in the space.
-        NotFound: no such instance or space, or it is not attached.
-        PermissionDenied: the actor is not admin of both.
-    """
-    instance, space = _find_pair(work, instance_reference, space_reference)
-    if work.session.get(InstanceSpace, (instance.id, space.id)) is None:
-        raise NotFound(f"{space.name} is not attached to {instance.slug}.", field="space")
-    inside = select(func.count()).where(Storage.instance_id == instance.id, Storage.space_id == space.id)
-    count = work.session.scalar(inside) or 0
-    if count:
-        noun = "1 storage location" if count == 1 else f"{count} storage locations"
-        raise Conflict(
-            f"{noun} of {instance.slug} {'is' if count == 1 else 'are'} in {space.name}.",
-            hint="Put them into another space first.",
-        )
-    work.session.execute(
-        delete(InstanceSpace).where(InstanceSpace.instance_id == instance.id, InstanceSpace.space_id == space.id)
-    )
-    record(work, "instance.space-detached", instance, Change({"space": space.name, "space_uid": space.uid}))
-
-
-def _find_pair(work: Work, instance_reference: str, space_reference: str) -> tuple[Instance, Space]:
-    instance = find_instance(work, instance_reference, Action.INSTANCE_MANAGE)
-    space = find_space(work, space_reference)
-    if space.id == ALL_SPACE_ID:
-        raise Refused("Every instance has the space all; it is neither attached nor detached.", field="space")
-    require(work.actor, Action.SPACE_MANAGE, SpaceTarget(space.id))
-    return instance, space
-
-
-def list_attached_spaces(work: Work, instance: Instance) -> list[AttachedSpaceRow]:
-    """Return the spaces attached to an instance, by name, with this instance's locations in each.
-
-    Raises:
-        NotFound: the actor has no role on the instance.
-    """
-    require(work.actor, Action.INSTANCE_READ, InstanceTarget(instance.id))
-    count = (
-        select(func.count())
-        .where(Storage.instance_id == instance.id, Storage.space_id == Space.id, visible_storages(work.actor))
-        .scalar_subquery()
-    )
-    query = (
-        select(Space.uid, Space.name, Account.handle, count, InstanceSpace.created_at)
-        .join(InstanceSpace, InstanceSpace.space_id == Space.id)
-        .outerjoin(Account, Space.owner_id == Account.id)
-        .where(InstanceSpace.instance_id == instance.id)
-        .order_by(func.lower(Space.name), Space.id)
-    )
-    return [AttachedSpaceRow(*row) for row in work.session.execute(query)]

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from portal.errors import Conflict, InputError, NotFound
+from portal.errors import Conflict, InputError, NotFound, PermissionDenied
 from portal.models import Account, Membership
-from portal.permissions import Action, OwnerTarget, PortalTarget, require
+from portal.permissions import Action, OwnerTarget, PortalTarget, allows, require
 from portal.services.accounts import NewAccount, describe, find_account, insert_account
 from portal.services.events import Change, record
 from portal.services.work import Work
@@ -60,11 +60,12 @@ def create_organisation(work: Work, new: NewOrganisation) -> Account:
     return organisation
 
 
-def find_organisation(work: Work, handle: str) -> Account:
+def find_organisation(work: Work, handle: str, action: Action = Action.PEOPLE_READ) -> Account:
     """Return the organisation of a handle; every signed-in person may see it.
 
     Raises:
         NotFound: there is none.
+        PermissionDenied: `action` needs an owner of it.
     """
     require(work.actor, Action.PEOPLE_READ, PortalTarget())
     account = work.session.scalar(
@@ -72,13 +73,14 @@ def find_organisation(work: Work, handle: str) -> Account:
     )
     if account is None:
         raise NotFound(f"There is no organisation {handle}.", field="organisation")
+    if not allows(work.actor, action, OwnerTarget(account.id, "organisation")):
+        # Everybody may know that it is there, so this is no "not found".
+        raise PermissionDenied(f"Only owners of {account.handle} may do this.", hint="Ask one of them.")
     return account
 
 
 def _find_managed(work: Work, handle: str) -> Account:
-    organisation = find_organisation(work, handle)
-    require(work.actor, Action.ORGANISATION_MANAGE, OwnerTarget(organisation.id, "organisation"))
-    return organisation
+    return find_organisation(work, handle, Action.ORGANISATION_MANAGE)
 
 
 def describe_organisation(work: Work, handle: str, name: str) -> Account:
@@ -86,7 +88,7 @@ def describe_organisation(work: Work, handle: str, name: str) -> Account:
 
     Raises:
         InputError: the name is too long.
-        NotFound, PermissionDenied: the actor is no owner of it.
+        PermissionDenied: the actor is no owner of it.
     """
     organisation = _find_managed(work, handle)
     if len(name) > 150:
@@ -103,7 +105,8 @@ def set_member(work: Work, organisation_handle: str, handle: str, role: Membersh
     Raises:
         Conflict: it would leave the organisation without an owner.
         InputError: the account is no person.
-        NotFound: no such organisation or account, or the actor is no owner.
+        NotFound: no such organisation or account.
+        PermissionDenied: the actor is no owner of it.
     """
     organisation = _find_managed(work, organisation_handle)
     _lock(work, organisation)
@@ -128,7 +131,8 @@ def remove_member(work: Work, organisation_handle: str, handle: str) -> None:
 
     Raises:
         Conflict: it is the last owner.
-        NotFound: no such organisation, account or member, or the actor is no owner.
+        NotFound: no such organisation, account or member.
+        PermissionDenied: the actor is no owner of it.
     """
     organisation = _find_managed(work, organisation_handle)
     _lock(work, organisation)

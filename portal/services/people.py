@@ -48,6 +48,15 @@ class OrganisationRow:
     created_at: datetime
 
 
+def require_admin(work: Work) -> None:
+    """Refuse everybody but portal admins, before a page only they may use is shown.
+
+    Raises:
+        PermissionDenied: the actor is no portal admin.
+    """
+    require(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
+
+
 def list_people(work: Work, text: str = "") -> list[PersonRow]:
     """Return people and bots by handle, those whose handle or name contains `text`."""
     require(work.actor, Action.PEOPLE_READ, PortalTarget())

@@ -20,6 +20,7 @@ from portal.services.access import actor_of_session
 from portal.services.vault import Vault
 from portal.services.work import Work
 from portal.values import ANONYMOUS, Actor
+from portal.web import htmx
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -144,6 +145,8 @@ def _close_unless_public() -> Response | None:
         return None
     if current_user.is_authenticated:
         return None
+    if htmx.wants_fragment():
+        return htmx.problem(Response(status=401), "You are signed out.", "Open the page again and sign in.")
     wanted = request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("account.sign_in", next=wanted), code=303)
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from flask import Flask, render_template, request
+from flask import Flask, flash, redirect, render_template, request
 from flask import make_response as flask_response
 from htmx_flask import Htmx
 from werkzeug.wrappers import Response
@@ -20,7 +20,7 @@ def wants_fragment() -> bool:
     return bool(asked) and not asked.history_restore_request
 
 
-def render(page: str, fragment: str, *, status: int = 200, **context: object) -> Response:
+def render(page: str, fragment: str, /, *, status: int = 200, **context: object) -> Response:
     """Render the fragment for htmx, else the page that includes it. Caches keep the two apart."""
     template = fragment if wants_fragment() else page
     response = flask_response(render_template(template, **context), status)
@@ -38,6 +38,12 @@ def tell(response: Response, event: str, **detail: object) -> Response:
 def toast(response: Response, message: str) -> Response:
     """Show a line of success at the edge of the page."""
     return tell(response, "toast", message=message)
+
+
+def go(url: str, message: str) -> Response:
+    """Send the person to another page, with a line of success there."""
+    flash(message, "success")
+    return redirect_to(url) if wants_fragment() else redirect(url, code=303)
 
 
 def redirect_to(url: str) -> Response:

@@ -5,9 +5,10 @@ from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
 from portal.permissions import Action, SpaceTarget, allows
-from portal.services import owners, spaces
+from portal.services import attachments, owners, spaces
 from portal.web import gate, htmx
 from portal.web.forms.spaces import DescriptionForm, RoleForm, SpaceForm
+from portal.web.members import MembersPanel, has_left, known_people
 
 blueprint = Blueprint("spaces", __name__, url_prefix="/spaces")
 
@@ -25,7 +26,7 @@ def new() -> Response:
     """Make a space."""
     form = SpaceForm(request.form)
     with gate.reading() as work:
-        form.owner.choices = [(handle, handle) for handle in owners.list_own(work)]
+        form.owner.choices = {handle: handle for handle in owners.list_own(work)}
     if request.method == "POST" and form.validate():
         with form.catching():
             with gate.writing() as work:
@@ -44,13 +45,19 @@ def show(uid: str) -> Response:
 def _page(uid: str, form: RoleForm) -> Response:
     with gate.reading() as work:
         space = spaces.find_space(work, uid)
-        rows = spaces.list_spaces(work)
-        row = next(row for row in rows if row.id == space.id)
-        members = spaces.list_members(work, space)
-        may_manage = not row.is_all and allows(work.actor, Action.SPACE_MANAGE, SpaceTarget(space.id))
-    context = {"space": row, "rows": rows, "members": members, "may_manage": may_manage, "form": form}
+        row = next(row for row in spaces.list_spaces(work) if row.id == space.id)
+        may_manage = allows(work.actor, Action.SPACE_MANAGE, SpaceTarget(space.id))
+        panel = MembersPanel(
+            rows=spaces.list_members(work, space),
+            url=url_for("spaces.grant", uid=row.uid),
+            form=form,
+            may_manage=may_manage,
+            known=known_people(work) if may_manage else (),
+        )
+        attached = attachments.list_attached_instances(work, space)
+    context = {"space": row, "membership": panel, "may_manage": may_manage, "attached": attached}
     status = 422 if form.is_faulty else 200
-    return htmx.render("spaces/show.html", "spaces/_members.html", status=status, **context)
+    return htmx.render("spaces/show.html", "members/_members.html", status=status, **context)
 
 
 @blueprint.route("/<uid>/edit", methods=["GET", "POST"])
@@ -91,6 +98,11 @@ def _granted(uid: str, message: str) -> Response:
 @blueprint.post("/<uid>/members/<handle>/remove")
 def revoke(uid: str, handle: str) -> Response:
     """Remove a member."""
-    with gate.writing() as work:
+    form = RoleForm()
+    with form.catching(), gate.writing() as work:
         spaces.revoke_space_role(work, uid, handle)
+    if form.is_faulty:
+        return _page(uid, form)
+    if has_left(handle):
+        return htmx.go(url_for("spaces.index"), "You left the space.")
     return _granted(uid, f"{handle} is no member of this space any more.")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from portal import database
 from portal.models import Account
-from portal.services import instances, organisations, passwords, spaces
+from portal.services import attachments, instances, organisations, passwords, spaces
 from portal.services.access import load_actor
 from portal.services.accounts import NewAccount, PreparedAccount, add_account
 from portal.services.work import Work
@@ -114,7 +114,7 @@ def build_world(portal: Portal) -> World:
             instances.grant_instance_role(work, "lab/atlas", handle, role)
             spaces.grant_space_role(work, "lab/imaging", handle, role)
         for space in ("lab/clinical", "lab/imaging"):
-            instances.attach_space(work, "lab/atlas", space)
+            attachments.attach_space(work, "lab/atlas", space)
     return world
 
 

@@ -7,7 +7,7 @@ from portal.services.spaces import NewSpace
 from portal.values import Role
 from portal.web.forms.base import BaseForm
 
-ROLE_CHOICES = [(role.value, role.value) for role in Role]
+ROLE_CHOICES = {role.value: role.value for role in Role}
 
 
 class SpaceForm(BaseForm):

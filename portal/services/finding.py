@@ -1,0 +1,56 @@
+"""Find the one thing a typed text names exactly: for the "Go to" field of the top bar."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select
+
+from portal.errors import PortalError
+from portal.models import Account, Storage
+from portal.permissions import Action, PortalTarget, require
+from portal.services.access import visible_storages
+from portal.services.instances import find_instance
+from portal.services.spaces import find_space
+from portal.services.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a text names: `kind` storage, space, instance or account; `reference` its uid, or an account's handle."""
+
+    kind: str
+    reference: str
+
+
+def find_exact(work: Work, text: str) -> Found | None:
+    """Return what `text` names among the things in the actor's reach; None when it names nothing, or several roots."""
+    require(work.actor, Action.PEOPLE_READ, PortalTarget())
+    text = text.strip()
+    if not text:
+        return None
+    return _storage(work, text) or _account(work, text) or _space(work, text) or _instance(work, text)
+
+
+def _storage(work: Work, text: str) -> Found | None:
+    root = text.rstrip("/") or text
+    named = or_(Storage.uid == text, Storage.root == root)
+    found = work.session.scalars(select(Storage.uid).where(named, visible_storages(work.actor)).limit(2)).all()
+    return Found("storage", found[0]) if len(found) == 1 else None
+
+
+def _account(work: Work, text: str) -> Found | None:
+    handle = work.session.scalar(select(Account.handle).where(func.lower(text) == Account.handle))
+    return Found("account", handle) if handle is not None else None
+
+
+def _space(work: Work, text: str) -> Found | None:
+    try:
+        return Found("space", find_space(work, text).uid)
+    except PortalError:
+        return None
+
+
+def _instance(work: Work, text: str) -> Found | None:
+    try:
+        return Found("instance", find_instance(work, text).uid)
+    except PortalError:
+        return None
