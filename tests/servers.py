@@ -133,7 +133,8 @@ class S3Server(Server):
         rclone = Path(sys.executable).parent / "rclone"
         options = ["--vfs-cache-mode", "off", "--force-path-style", "--log-level", "NOTICE", "--config", os.devnull]
         # Else a folder's listing is remembered for five minutes, and what a test puts on disk is not seen.
-        options += ["--dir-cache-time", "0s"]
+        # Not 0: rclone 1.75 then turns in circles for seconds on every put.
+        options += ["--dir-cache-time", "1ms"]
         return [str(rclone), "serve", "s3", "--addr", f"127.0.0.1:{self.port}", *options, str(self.buckets)]
 
     def environment(self) -> dict[str, str]:
