@@ -1,0 +1,190 @@
+"""Whole moves between real roots, in real worker processes, with a worker killed in the middle."""
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from portal.backends.base import S3Access
+from portal.engine import LocalExecutor, open_executor
+from portal.planning.merkle import merkle_root
+from portal.planning.outcomes import needs_look
+from portal.transfer.copy import copy_shard
+from portal.transfer.jobs import ShardEnd, ShardResult
+from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
+from portal.transfer.segments import digest_of, latest_results
+from portal.transfer.verify import verify_shard
+from portal.values import ConnectionKind, Root, StorageType
+from tests.servers import S3Server
+from tests.unit.transfer.worlds import Move, contents, fill, local, outcomes, results, tree
+
+MEBIBYTE = 1024 * 1024
+
+#: Laid out as LaminDB does, with names whose order as paths is not their order as keys.
+OBJECTS = {
+    ".lamindb/AbCdEfGhIjKlMnOp0000.h5ad": b"managed",
+    ".lamindb/AbCdEfGhIjKlMnOq.zarr/.zgroup": b"{}",
+    ".lamindb/AbCdEfGhIjKlMnOq.zarr/x/0.0": bytes(range(256)) * 40,
+    "a": b"1",
+    "a-b": b"2",
+    "a.b/c": b"3",
+    "ab": b"4",
+    "data/empty": b"",
+    "data/z": b"5",
+    "data-2/z": b"6",
+    "data.csv": b"7",
+    "names/with space #1 +%20 é 😀.txt": b"8",
+    "Z": b"9",
+    **{f"many/{number:03}": str(number).encode() for number in range(8)},
+}
+MARKER = {".lamindb/storage_uid.txt": b"abcdefghijkl\ncreation info:"}
+
+
+@dataclass
+class Side:
+    """A root and its folder on disk, which for a bucket lies below the server's."""
+
+    root: Root
+    folder: Path
+    access: S3Access | None = None
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    with open_executor(2) as opened:
+        yield opened
+
+
+def make_side(kind: str, name: str, tmp_path: Path, server: S3Server) -> Side:
+    if kind == "local":
+        return Side(local(tmp_path / name), tmp_path / name)
+    bucket = f"{name}-{secrets.token_hex(6)}"
+    folder = server.add_bucket(bucket) / "pre fix"
+    text = f"s3://{bucket}/pre fix?endpoint_url={server.endpoint_url}"
+    root = Root(StorageType.S3, text, bucket=bucket, path="pre fix", endpoint_url=server.endpoint_url)
+    return Side(root, folder, S3Access(ConnectionKind.ACCESS_KEY, server.access_key, server.secret_key))
+
+
+@pytest.fixture(params=["local-local", "local-s3", "s3-local", "s3-s3"])
+def sides(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> tuple[Side, Side]:
+    source, target = str(request.param).split("-")
+    return make_side(source, "source", tmp_path, s3_server), make_side(target, "target", tmp_path, s3_server)
+
+
+def move_between(sides: tuple[Side, Side], tmp_path: Path) -> Move:
+    source, target = sides
+    move = Move(source.root, target.root, tmp_path / "ledger")
+    move.accesses = {side.root: side.access for side in sides if side.access is not None}
+    return move
+
+
+def run_all(executor: LocalExecutor, move: Move) -> list[ShardResult]:
+    """Copy then verify every shard in worker processes; return the results of verifying."""
+    copied = [future.result(120) for future in [executor.submit(copy_shard, job) for job in move.jobs]]
+    assert {result.end for result in copied} <= {ShardEnd.DONE}
+    move.verified = [future.result(120) for future in [executor.submit(verify_shard, job) for job in move.jobs]]
+    return move.verified
+
+
+def test_a_move_forth_and_back_in_every_direction(
+    sides: tuple[Side, Side], tmp_path: Path, executor: LocalExecutor
+) -> None:
+    source, target = sides
+    fill(source.folder, {**OBJECTS, **MARKER})
+    before = tree(source.folder)
+    fill(target.folder, {"a": b"1", "ab": b"x", "Z": b"other size", "theirs/x": b"own"})
+    move = move_between(sides, tmp_path)
+
+    summary = move.plan()
+    assert summary.object_count == len(OBJECTS)
+    verified = run_all(executor, move)
+    forward = [[result.path for result in verified]]
+    found = results(forward[0])
+    expected = dict.fromkeys(OBJECTS, "copied") | {"a": "already_equal", "ab": "conflict", "Z": "conflict"}
+    assert outcomes(found) == {**expected, "theirs/x": "left"}
+    assert {result.key for result in found if needs_look(result)} == {"ab", "Z"}
+    assert tree(source.folder) == before
+    kept = {"ab": b"x", "Z": b"other size", "theirs/x": b"own"}
+    assert contents(target.folder) == {**OBJECTS, **kept}
+    assert [digest_of(path) for path in forward[0]] == [result.digest for result in verified]
+    assert len(merkle_root(result.digest for result in verified)) == 64
+
+    time.sleep(1.1)  # rclone tells times by the second
+    fill(source.folder, {"data/z": b"changed", "new": b"new"})
+    (source.folder / "a-b").unlink()
+    at_delta = tree(source.folder)
+    source_backend, target_backend = move.backend(source.root), move.backend(target.root)
+    scan_delta(source_backend, target_backend, latest_results(forward), ScanOptions(), move.writer("forward", 2))
+    forward.append([result.path for result in run_all(executor, move)])
+    delta = {"data/z": "copied", "new": "copied", "a-b": "removed", "ab": "conflict", "Z": "conflict"}
+    assert outcomes(results(forward[1])) == delta
+    wanted = {**OBJECTS, **kept, "data/z": b"changed", "new": b"new"}
+    del wanted["a-b"]
+    assert contents(target.folder) == wanted
+    assert tree(source.folder) == at_delta
+
+    time.sleep(1.1)
+    fill(target.folder, {"since": b"written at the new root", "data/z": b"rewritten at the new root"})
+    known = latest_results(forward)
+    scan_rollback(target_backend, source_backend, known, "r1", ScanOptions(), move.writer("back", 1))
+    back = results(result.path for result in run_all(executor, move))
+    assert outcomes(back) == {"since": "copied", "data/z": "copied"}
+    after = tree(source.folder)
+    assert {key: after[key] for key in at_delta} == at_delta
+    assert set(after) - set(at_delta) == {"since", "data/z.rewritten-r1"}
+
+
+def test_a_worker_killed_in_the_middle_loses_nothing(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    source, target = sides
+    fill(source.folder, {f"many/{number:03}": secrets.token_bytes(MEBIBYTE) for number in range(24)})
+    before = tree(source.folder)
+    move = move_between(sides, tmp_path)
+    move.options = replace(move.options, threads=2)
+    scanned = move.plan(one_shard())
+    assert scanned.shard_count == 1
+    with open_executor(1) as executor:
+        pid = executor.submit(os.getpid).result(60)
+        first = executor.submit(copy_shard, move.jobs[0])
+        kill_after_some_objects(pid, target.folder, first)
+        with pytest.raises(BrokenProcessPool):
+            first.result(60)
+        reached = len([path for path in target.folder.rglob("many/*") if path.is_file()])
+        assert 0 < reached < 24
+        again = executor.submit(copy_shard, move.jobs[0]).result(120)
+        assert (again.end, again.counts["copied"]) == (ShardEnd.DONE, 24)
+        verified = executor.submit(verify_shard, move.jobs[0]).result(120)
+    assert verified.counts == {"copied": 24, "read_back": 24}
+    assert all(result.is_ours for result in results([verified.path]))
+    hashes = {key: digest for key, (digest, _) in before.items()}
+    assert {key: digest for key, (digest, _) in tree(target.folder).items()} == hashes
+    assert tree(source.folder) == before
+
+
+def one_shard() -> ScanOptions:
+    from portal.planning.shards import ShardLimits
+
+    return ScanOptions(limits=ShardLimits(min_count=1000))
+
+
+def kill_after_some_objects(pid: int, folder: Path, running: Future[ShardResult]) -> None:
+    """Kill the worker as soon as three objects are there."""
+    deadline = time.monotonic() + 60
+    while len([path for path in folder.rglob("many/*") if path.is_file()]) < 3:
+        assert time.monotonic() < deadline, "nothing was copied"
+        assert not running.done()
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_cold_read_is_possible_for_local_files(tmp_path: Path) -> None:
+    fill(tmp_path / "source", {"a": b"1"})
+    move = Move(local(tmp_path / "source"), local(tmp_path / "target"), tmp_path / "ledger")
+    with move.backend(move.source).open_read("a") as stream:
+        assert isinstance(getattr(stream, "fileno")(), int)  # noqa: B009 - not every stream has one
