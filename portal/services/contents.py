@@ -17,7 +17,7 @@ PAGE_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """One page of a folder. `folder` is empty for the root, else ends in `/`; `parents` are its ways up, outermost first."""
+    """One page of a folder. `folder` is empty for the root, else ends in `/`."""
 
     folder: str
     page: FolderPage

@@ -1,7 +1,7 @@
 """Delete a location for good: refused while LaminDB's own objects are in it. User files always stay.
 
-LaminDB's rule (facts: lamindb docs, Storage.delete): only what lies below `.lamindb/` blocks, less the marker; a location
-whose marker is another instance's, or none, is just a row. Row and marker go together or stay together.
+LaminDB's rule (facts: lamindb docs, Storage.delete): only what lies below `.lamindb/` blocks, less the marker; a
+location whose marker is another instance's, or none, is just a row. Row and marker go together or stay together.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,9 @@ MOST_COUNTED = 10_000
 
 #: How long looking may take, seconds.
 LOOK_SECONDS = 15.0
+
+#: What the portal itself leaves for a moment: temporaries and probes.
+_PORTALS_OWN = (f"{TEMPORARY_FOLDER}/", f"{MANAGED_FOLDER}/_probe/")
 
 log = structlog.get_logger("portal.services")
 
@@ -146,7 +149,7 @@ def _keys(backend: Backend, prefix: str, but: set[str]) -> list[str]:
     found = (
         entry.key
         for entry in backend.list_objects(prefix)
-        if entry.key not in but and not entry.key.startswith(TEMPORARY_FOLDER + "/")
+        if entry.key not in but and not entry.key.startswith(_PORTALS_OWN)
     )
     return list(islice(found, MOST_COUNTED))
 
