@@ -14,6 +14,7 @@ from portal.config import Settings
 from portal.errors import InputError
 from portal.services.access import load_actor
 from portal.services.accounts import find_account
+from portal.services.units import Units
 from portal.services.work import Work
 from portal.values import Actor
 
@@ -57,6 +58,11 @@ class Context:
 
     def _work(self, session: database.Session, actor: Actor) -> Work:
         return Work(session, actor, datetime.now(UTC), self.settings, self.app.extensions["portal_vault"])
+
+    @property
+    def units(self) -> Units:
+        """Return both, for use-cases that open several short ones."""
+        return Units(self.reading, self.writing)
 
     @contextmanager
     def writing_as_nobody(self) -> Iterator[Work]:

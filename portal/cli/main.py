@@ -1,8 +1,9 @@
 """The root command, the options every command shares, and how errors end."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -41,6 +42,12 @@ def cli(context: Context, handle: str | None) -> None:
 def print_result(value: Any, as_json: bool, text: str) -> None:
     """Print `value` as JSON, or `text` for people."""
     click.echo(json.dumps(value, indent=2, default=str) if as_json else text)
+
+
+def fail(message: str) -> NoReturn:
+    """Say why on stderr and end with exit code 1, after the result was printed."""
+    click.echo(f"portal: {message}", err=True)
+    sys.exit(1)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
