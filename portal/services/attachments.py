@@ -45,6 +45,23 @@ def attach_space(work: Work, instance_reference: str, space_reference: str) -> N
     instance, space = _find_pair(work, instance_reference, space_reference)
     if work.session.get(InstanceSpace, (instance.id, space.id)) is not None:
         raise Conflict(f"{space.name} is attached to {instance.slug} already.")
+    _attach(work, instance, space)
+
+
+def ensure_attached(work: Work, instance_id: int, space_id: int) -> None:
+    """Attach a space to an instance unless it is: placing a location in it needs the same rights as attaching it.
+
+    Raises:
+        NotFound, PermissionDenied: the actor is not admin of both.
+    """
+    if space_id == ALL_SPACE_ID or work.session.get(InstanceSpace, (instance_id, space_id)) is not None:
+        return
+    require(work.actor, Action.INSTANCE_WRITE_STORAGE, InstanceTarget(instance_id))
+    require(work.actor, Action.SPACE_PLACE_STORAGE, SpaceTarget(space_id))
+    _attach(work, work.session.get_one(Instance, instance_id), work.session.get_one(Space, space_id))
+
+
+def _attach(work: Work, instance: Instance, space: Space) -> None:
     work.session.add(InstanceSpace(instance_id=instance.id, space_id=space.id, created_at=work.now))
     record(work, "instance.space-attached", instance, Change(after={"space": space.name, "space_uid": space.uid}))
 

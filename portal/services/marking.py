@@ -18,6 +18,7 @@ from portal.lamindb.marker import UNKNOWN_INSTANCE, Marker, read_marker, render,
 from portal.models import Host, Storage
 from portal.permissions import Action, allows
 from portal.services.access import storage_target
+from portal.services.attachments import ensure_attached
 from portal.services.checks import keep_checks
 from portal.services.events import Change, record
 from portal.services.placing import Settled, check_overlaps, lock_registrations, place_of
@@ -167,6 +168,8 @@ def insert_storage(work: Work, attempt: Attempt, trial: Trial, links: tuple[int 
     is_default = settled.is_default and trial.mode is Mode.WRITABLE
     if is_default:
         unset_default(work, settled.instance_id)
+    if settled.instance_id is not None and not trial.is_foreign:
+        ensure_attached(work, settled.instance_id, settled.space_id)
     connection_id, host_id = links
     uid, slug = _written_by(settled, trial)
     storage = Storage(

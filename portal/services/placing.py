@@ -13,7 +13,7 @@ from portal.services.access import storage_target
 from portal.services.accounts import find_account
 from portal.services.instances import find_instance
 from portal.services.reach import root_of
-from portal.services.spaces import find_space, is_attached
+from portal.services.spaces import find_space
 from portal.services.work import Work
 from portal.values import ALL_SPACE_UID, Branch, Mode, Root, StorageType
 
@@ -60,7 +60,7 @@ def settle(work: Work, placing: Placing) -> Settled:
     """Ask for every right that a new location of this owner, space and instance needs.
 
     Raises:
-        InputError: the space is not attached to the instance; a default location without an instance.
+        InputError: a default location without an instance.
         NotFound, PermissionDenied: the actor lacks a right on owner, space or instance.
     """
     owner = find_account(work, placing.owner or work.actor.handle)
@@ -71,8 +71,6 @@ def settle(work: Work, placing: Placing) -> Settled:
             "A default location belongs to an instance.", hint="Choose the writing instance.", field="is_default"
         )
     instance = find_instance(work, placing.instance, Action.INSTANCE_WRITE_STORAGE) if placing.instance else None
-    if instance is not None and not is_attached(work, space.id, instance.id):
-        raise not_attached(space.name, instance.slug)
     return Settled(
         owner_id=owner.id,
         owner=owner.handle,
@@ -84,15 +82,6 @@ def settle(work: Work, placing: Placing) -> Settled:
         instance_slug=instance.slug if instance else None,
         description=placing.description.strip(),
         is_default=placing.is_default,
-    )
-
-
-def not_attached(space: str, instance: str) -> InputError:
-    """Return the refusal of a space that an instance's locations cannot be in."""
-    return InputError(
-        f"The space {space} is not attached to {instance}.",
-        hint="Attach it on the instance's page, or choose another space.",
-        field="space",
     )
 
 

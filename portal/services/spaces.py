@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from portal.errors import InputError, NotFound, Refused
-from portal.models import Account, InstanceSpace, Space, SpaceMember, Storage
+from portal.models import Account, Space, SpaceMember, Storage
 from portal.permissions import Action, OwnerTarget, PortalTarget, SpaceTarget, allows, require
 from portal.planning.names import check_space_name
 from portal.services import members
@@ -211,8 +211,3 @@ def list_members(work: Work, space: Space) -> list[MemberRow]:
     """
     require(work.actor, Action.SPACE_READ, SpaceTarget(space.id))
     return members.list_rows(work, space)
-
-
-def is_attached(work: Work, space_id: int, instance_id: int) -> bool:
-    """Tell whether a space is attached to an instance; `all` is attached to every one."""
-    return space_id == ALL_SPACE_ID or work.session.get(InstanceSpace, (instance_id, space_id)) is not None

@@ -11,10 +11,10 @@ from portal.models import Event, Migration, Space, Storage
 from portal.permissions import Action, SpaceTarget, require
 from portal.planning.states import FINAL
 from portal.services.access import storage_target
+from portal.services.attachments import ensure_attached
 from portal.services.events import Change, record
 from portal.services.marking import unset_default
-from portal.services.placing import not_attached
-from portal.services.spaces import find_space, is_attached
+from portal.services.spaces import find_space
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
 from portal.values import Branch, Mode
@@ -116,8 +116,8 @@ def _move_to_space(work: Work, storage: Storage, reference: str) -> None:
         return
     require(work.actor, Action.STORAGE_MANAGE, storage_target(storage))
     require(work.actor, Action.SPACE_PLACE_STORAGE, SpaceTarget(space.id))
-    if storage.instance_id is not None and not is_attached(work, space.id, storage.instance_id):
-        raise not_attached(space.name, storage.instance.slug if storage.instance else "the instance")
+    if storage.instance_id is not None:
+        ensure_attached(work, storage.instance_id, space.id)
     storage.space_id = space.id
     storage.space = work.session.get_one(Space, space.id)
 
