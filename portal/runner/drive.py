@@ -122,7 +122,8 @@ class Drive:
 
     def __init__(self, tools: Tools, lease: Lease) -> None:
         self.tools, self.lease = tools, lease
-        self._renewed_at = tools.clock()
+        self._ticked_at = tools.clock()
+        self._is_wanted_elsewhere = False
 
     @property
     def folder(self) -> str:
@@ -170,7 +171,8 @@ class Drive:
             renew(session, self.lease, now)
             row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
             yield Held(self._work(session, row), row)
-        self._renewed_at = now
+            events = MOVES[MigrationState(row.state)]
+            self._is_wanted_elsewhere = bool(row.wish) and Event(row.wish) in _URGENT & set(events)
 
     def _work(self, session: database.Session, row: Migration) -> Work:
         actor = load_actor(session, row.created_by, via="runner", address=self.tools.name[:64])
@@ -189,8 +191,10 @@ class Drive:
                 if self.tick() and not is_short:
                     raise Interrupted
         except BaseException:
+            # It must not go on writing segments that a later step writes too.
             self.tell_workers_to_stop()
-            future.cancel()
+            if not future.cancel():
+                wait([future], STOP_SECONDS)
             raise
         return future.result()
 
@@ -203,13 +207,13 @@ class Drive:
         self.tools.beat()
         if self.tools.stopping.is_set():
             return True
-        if self.tools.clock() - self._renewed_at < RENEW:
-            return False
-        with self.writing() as held:
-            if progress is not None:
-                held.migration.progress = progress()
-            wish = held.migration.wish
-            return bool(wish) and Event(wish) in _URGENT & set(MOVES[MigrationState(held.migration.state)])
+        now = self.tools.clock()
+        if now - self._ticked_at >= RENEW:
+            self._ticked_at = now
+            with self.writing() as held:
+                if progress is not None:
+                    held.migration.progress = progress()
+        return self._is_wanted_elsewhere
 
     def tell_workers_to_stop(self) -> None:
         """Make the stop file of this lease."""

@@ -14,6 +14,7 @@ from portal.backends.base import BULK, Backend
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.planning.actions import PlannedObject
+from portal.planning.shards import ShardLimits
 from portal.services.migrations.ledger import Plan, ShardPlan
 from portal.services.reach import Door, check_way, opened
 from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback
@@ -24,6 +25,9 @@ from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
 _DATABASE_KEY = f"{MANAGED_FOLDER}/lamin.db"
 _PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
+
+#: Opening a bucket costs a worker about half a second, so a shard has some objects at least.
+_LIMITS = ShardLimits(min_count=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def make_plan(job: PlanJob) -> Plan:
         shards.append(ShardPlan(shard.number, shard.object_count, shard.total_bytes, path, segment.digest))
         beside.extend(_beside(shard.objects))
 
-    options = ScanOptions(check=lambda: _refuse_when_stopped(job.stop_path))
+    options = ScanOptions(limits=_LIMITS, check=lambda: _refuse_when_stopped(job.stop_path))
     with opened(job.ends.source, timeouts=BULK) as source, opened(job.ends.target, timeouts=BULK) as target:
         known = latest_results(job.known)
         if job.kind == "first":

@@ -3,21 +3,24 @@
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import select
 
 from portal import database
-from portal.engine import LocalExecutor
 from portal.models import Connection, Host, Migration, Storage
 from portal.planning.roots import parse_root
 from portal.planning.states import MigrationState
+from portal.runner.drive import Drive
 from portal.runner.loop import Reconciler
+from portal.runner.steps import step
 from portal.services import migrations
 from portal.services.connections import NewConnection, add_connection
 from portal.services.migrations import MigrationView, NewMigration
+from portal.services.migrations.leases import give_back
 from portal.values import ALL_SPACE_ID, ConnectionKind, Mode, Root
 from tests.integration.world import Portal
 from tests.servers import S3Server
@@ -61,18 +64,17 @@ class Moves:
     """A portal with a runner and one bucket server."""
 
     portal: Portal
-    executor: LocalExecutor
+    executor: Executor
     s3: S3Server
     base: Path
     runner_name: str = "portal-host/1"
     count: int = field(default=0)
 
-    def runner(self, name: str | None = None) -> Reconciler:
+    def runner(self, name: str | None = None, host: str = "portal-host") -> Reconciler:
         """Return a runner on this process's app; its calls need an app context."""
         extensions = self.portal.app.extensions
-        return Reconciler(
-            extensions["portal_settings"], extensions["portal_vault"], name or self.runner_name, self.executor
-        )
+        settings = replace(extensions["portal_settings"], host=host)
+        return Reconciler(settings, extensions["portal_vault"], name or self.runner_name, self.executor)
 
     def drive(self) -> None:
         """Let a runner do all that is due."""
@@ -80,6 +82,23 @@ class Moves:
             runner = self.runner()
             while runner.run_once():
                 pass
+
+    def drive_until(self, state: MigrationState) -> None:
+        """Do single steps until a migration is in a state; the lease is given back there."""
+        with self.portal.app.app_context():
+            drive = self.take()
+            while drive.facts().state is not state:
+                assert step(drive), "it stopped before"
+            with database.write() as session:
+                give_back(session, drive.lease)
+
+    def take(self, name: str | None = None) -> Drive:
+        """Take the lease of the one migration that is due; needs an app context."""
+        runner = self.runner(name)
+        runner._beat()
+        lease = runner._take()
+        assert lease is not None, "no migration is due"
+        return Drive(runner._tools, lease)
 
     def bucket(self, name: str) -> tuple[Root, Path]:
         """Make a bucket with a connection of ada's; return its root and its folder on disk."""
@@ -98,9 +117,13 @@ class Moves:
             add_connection(work, new)
         return root, folder
 
-    def register(self, root: Root | Path, *, instance_id: int | None = None, **values: object) -> str:
+    def register(self, root: Root | Path, **values: object) -> str:
         """Register a location of ada's as it would be after connecting; return its uid."""
-        with self.portal.write_as("ada") as work:
+        return self.register_for("ada", root, **values)
+
+    def register_for(self, handle: str, root: Root | Path, *, instance_id: int | None = None, **values: object) -> str:
+        """Register a location of somebody's."""
+        with self.portal.write_as(handle) as work:
             session = work.session
             text = str(root) if isinstance(root, Path) else root.text
             kind = parse_root(text, home="/", cwd="/")
@@ -172,6 +195,11 @@ class Moves:
         """Give the row, for playing tricks on it; changes are written."""
         with self.portal.app.app_context(), database.write() as session:
             yield session.scalars(select(Migration).where(Migration.uid == uid)).one()
+
+    def row_lease(self, uid: str) -> str | None:
+        """Return who has the lease; None for nobody."""
+        with self.row(uid) as row:
+            return row.lease_owner
 
     def storage(self, uid: str) -> Storage:
         """Return the location's row, detached."""

@@ -1,50 +1,19 @@
-"""Moving roots with a real runner, real workers and a real S3 server: nothing lost, nothing overwritten."""
+"""Moving roots with a real runner, real workers and a real S3 server, in all four directions and back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from portal.engine import LocalExecutor, open_executor
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
 from portal.values import MARKER_KEY, Root, StorageType
+from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture
-from tests.integration.world import Portal, World
-from tests.servers import S3Server
+
+__all__ = ["bucket_name", "executor", "moves"]
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def executor() -> Iterator[LocalExecutor]:
-    with open_executor(2) as made:
-        yield made
-
-
-@pytest.fixture
-def moves(portal: Portal, world: World, executor: LocalExecutor, s3_server: S3Server, local_base: Path) -> Moves:
-    return Moves(portal, executor, s3_server, local_base)
-
-
-@pytest.fixture
-def source(local_base: Path) -> Path:
-    """A local root with objects."""
-    folder = local_base / "source"
-    fill(folder)
-    return folder
-
-
-_BUCKETS = iter(range(10_000))
-
-
-@pytest.fixture
-def bucket_name() -> Callable[[], str]:
-    return lambda: f"moves-{next(_BUCKETS)}"
-
-
-def marker_of(uid: str) -> bytes:
-    return f"{uid}\ncreation info:\ninstance_slug=lab/atlas\ninstance_id={'0' * 32}\ninstance_uid=abcdefghijkl".encode()
 
 
 @pytest.mark.parametrize("way", ["local-s3", "s3-local", "s3-s3", "local-local"])

@@ -1,0 +1,151 @@
+"""What a move is refused over: at once by the portal, or by the runner that looks at both sides."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portal.errors import Conflict, InputError, NotFound, PermissionDenied, PortalError, Refused
+from portal.planning.states import MigrationState as State
+from portal.services import migrations, server_grants
+from portal.services.migrations import NewMigration
+from portal.values import MARKER_KEY
+from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves, source
+from tests.integration.moves import Moves, contents, fill, picture
+from tests.integration.world import World
+
+__all__ = ["bucket_name", "executor", "moves", "source"]
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("database_kind", ["sqlite"])]
+
+
+def create(moves: Moves, uid: str, target: object, handle: str = "ada", **values: str) -> str:
+    with moves.portal.write_as(handle) as work:
+        return migrations.create_migration(work, NewMigration(uid, str(target), **values)).id
+
+
+def test_it_refuses_a_root_that_holds_the_database_of_an_instance(moves: Moves, source: Path, local_base: Path) -> None:
+    fill(source, {".lamindb/lamin.db": b"SQLite format 3\0"})
+    view = moves.view(moves.plan(moves.register(source), local_base / "new"))
+    assert (view.state, "lamin.db" in view.message) == (State.FAILED, True)
+    assert contents(local_base / "new") == {}
+
+
+def test_it_refuses_a_target_that_is_marked_by_another_location(moves: Moves, source: Path, local_base: Path) -> None:
+    fill(local_base / "new", {MARKER_KEY: marker_of("SomebodyElse")})
+    before = picture(local_base / "new")
+    view = moves.view(moves.plan(moves.register(source), local_base / "new"))
+    assert (view.state, "SomebodyElse of lab/atlas" in view.message) == (State.FAILED, True)
+    assert picture(local_base / "new") == before
+
+
+def test_it_takes_a_target_that_carries_its_own_marker(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.register(source)
+    fill(local_base / "new", {MARKER_KEY: marker_of(uid)})
+    assert moves.state(moves.plan(uid, local_base / "new")) is State.PLANNED
+
+
+def test_it_refuses_a_root_with_another_registered_root_inside(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.register(source)
+    moves.register(source / "raw")
+    with pytest.raises(Refused, match="raw/"):
+        create(moves, uid, local_base / "new")
+
+
+@pytest.mark.parametrize("target", ["source", "source/inside", "taken", "taken/inside", "."])
+def test_it_refuses_a_target_that_shares_objects_with_a_registered_root(
+    moves: Moves, source: Path, local_base: Path, target: str
+) -> None:
+    uid = moves.register(source)
+    moves.register(local_base / "taken")
+    with pytest.raises((Conflict, Refused)) as caught:
+        create(moves, uid, local_base / target)
+    assert caught.value.field == "target_root"
+
+
+def test_it_refuses_a_target_that_another_migration_moves_to(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.register(source)
+    fill(local_base / "other")
+    other = moves.register(local_base / "other")
+    create(moves, other, local_base / "new")
+    with pytest.raises(Conflict, match="another migration"):
+        create(moves, uid, local_base / "new" / "inside")
+
+
+def test_it_refuses_a_second_live_migration_and_a_locked_location(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.register(source)
+    made = create(moves, uid, local_base / "new")
+    with pytest.raises(Conflict, match="moves already"):
+        create(moves, uid, local_base / "newer")
+    with moves.portal.write_as("ada") as work:
+        assert migrations.cancel(work, made).state is State.CANCELLED
+    locked = moves.register(local_base / "locked", is_locked=True)
+    with pytest.raises(Conflict, match="is locked"):
+        create(moves, locked, local_base / "newer")
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("/etc/portal", Refused),
+        ("gs://bucket/folder", Refused),
+        ("s3://nobodys-bucket", Refused),
+        ("", InputError),
+        ("/data/.lamindb/x", InputError),
+    ],
+)
+def test_it_refuses_a_target_that_cannot_be_one(
+    moves: Moves, source: Path, target: str, error: type[PortalError]
+) -> None:
+    uid = moves.register(source)
+    with pytest.raises(error):
+        create(moves, uid, target)
+
+
+def test_it_refuses_a_directory_on_a_host_nobody_knows(moves: Moves, source: Path) -> None:
+    with pytest.raises(InputError, match="No host is named elsewhere"):
+        create(moves, moves.register(source), "/data/new", target_host="elsewhere")
+
+
+def test_only_an_admin_of_the_location_who_may_use_the_target_plans_a_move(
+    moves: Moves, world: World, local_base: Path, bucket_name: Callable[[], str]
+) -> None:
+    fill(local_base / "cells")
+    uid = moves.register(local_base / "cells", instance_id=world.instance_id, instance_uid=world.instance_uid)
+    for handle in ("erik", "rita"):
+        with pytest.raises(PermissionDenied):
+            create(moves, uid, local_base / "new", handle)
+    with pytest.raises(NotFound):
+        create(moves, uid, local_base / "new", "otto")
+    root, _ = moves.bucket(bucket_name())
+    with moves.portal.read_as("ada") as work:
+        connection = migrations.list_target_connections(work)[0].uid
+    own = moves.register_for("erik", local_base / "own")
+    with pytest.raises(NotFound):
+        create(moves, own, root, "erik", target_connection_uid=connection)
+    with pytest.raises(Refused, match="None of your connections"):
+        create(moves, own, root, "erik")
+
+
+def test_a_directory_of_the_server_is_a_target_only_for_whom_an_admin_opened_it(moves: Moves, local_base: Path) -> None:
+    fill(local_base / "own")
+    own = moves.register_for("erik", local_base / "own")
+    with pytest.raises(Refused, match="not open to you"):
+        create(moves, own, local_base / "new", "erik")
+    with moves.portal.write_as("ada") as work:
+        root = server_grants.parse_grant_root(work.settings, str(local_base))
+        server_grants.grant(work, "erik", root)
+    create(moves, own, local_base / "new", "erik")
+
+
+def test_a_connection_serves_as_target_only_what_it_may(
+    moves: Moves, source: Path, bucket_name: Callable[[], str]
+) -> None:
+    root, _ = moves.bucket(bucket_name())
+    uid = moves.register(source)
+    with moves.portal.read_as("ada") as work:
+        connection = next(row.uid for row in migrations.list_target_connections(work) if row.name == root.bucket)
+    with pytest.raises(Refused, match="may serve"):
+        create(moves, uid, "s3://another-bucket/x", target_connection_uid=connection)
+    made = create(moves, uid, f"s3://{root.bucket}/atlas", target_connection_uid=connection)
+    assert moves.view(made).target_root == f"s3://{root.bucket}/atlas?endpoint_url={root.endpoint_url}"

@@ -1,0 +1,168 @@
+"""What may happen on the way: conflicts, changes, cancels, pauses, and deaths between two steps. Nothing gets lost."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from portal.planning.states import MigrationState as State
+from portal.runner.jobs import copy_marker
+from portal.services import migrations
+from portal.values import MARKER_KEY
+from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves, source
+from tests.integration.moves import OBJECTS, Moves, contents, fill, picture, wait_for
+
+__all__ = ["bucket_name", "executor", "moves", "source"]
+
+pytestmark = pytest.mark.timeout(120)
+
+ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+
+def test_an_object_that_differs_at_the_target_needs_attention_and_is_not_overwritten(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    new = local_base / "new"
+    fill(new, {"README.md": b"REA", "raw/größe.csv": b"other 10!\n", "empty.txt": b"", "theirs.txt": b"theirs"})
+    theirs = picture(new)
+    before = picture(source)
+    uid = moves.copy(moves.register(source), new)
+    view = moves.view(uid)
+    assert (view.state, view.attention_count) == (State.NEEDS_ATTENTION, 2)
+    assert {key: picture(new)[key] for key in theirs} == theirs
+    with moves.portal.read_as("ada") as work:
+        page = migrations.get_page(work, uid)
+    assert [row.key for row in page.exceptions] == ["README.md", "raw/größe.csv"]
+    assert any("theirs.txt" in warning for warning in (view.plan or {})["warnings"])
+
+    for key in ("README.md", "raw/größe.csv"):
+        (new / key).unlink()
+    assert moves.wish(migrations.retry, uid).state is State.READY
+    assert contents(new) == OBJECTS | {"theirs.txt": b"theirs"}
+    assert picture(source) == before
+
+
+def test_what_changes_at_the_source_while_it_is_copied_is_copied_again(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    moves.drive_until(State.VERIFYING)
+    fill(source, {"README.md": b"read me again\n"})
+    moves.drive()
+    view = moves.view(uid)
+    assert (view.state, view.pass_number) == (State.READY, 2)
+    assert contents(local_base / "new") == OBJECTS | {"README.md": b"read me again\n"}
+
+
+@ON_SQLITE
+def test_what_is_new_at_the_source_comes_along_at_the_cut_over(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.copy(moves.register(source), local_base / "new")
+    fill(source, {"late/new.txt": b"new", "README.md": b"changed"})
+    (source / "empty.txt").unlink()
+    view = moves.cut_over(uid, "source")
+    assert view.state is State.SOAKING, view.message
+    wanted = {key: data for key, data in OBJECTS.items() if key != "empty.txt"}
+    assert contents(local_base / "new") == wanted | {"late/new.txt": b"new", "README.md": b"changed"}
+
+
+@ON_SQLITE
+def test_a_death_between_marker_and_switch_goes_on_to_the_end(moves: Moves, source: Path, local_base: Path) -> None:
+    storage = moves.register(source)
+    fill(source, {MARKER_KEY: marker_of(storage)})
+    uid = moves.copy(storage, local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("source"))
+    moves.drive_until(State.FENCED)
+    with moves.portal.app.app_context():
+        drive = moves.take()
+        copy_marker(drive.facts().ends, storage)
+        moves.runner_name = drive.lease.owner  # the same name: a lease of the dead is taken back at once
+    moves.drive()
+    assert moves.state(uid) is State.SOAKING
+    assert moves.storage(storage).root == str(local_base / "new")
+    assert (local_base / "new" / MARKER_KEY).read_bytes() == marker_of(storage)
+
+
+@ON_SQLITE
+def test_a_location_whose_record_changed_meanwhile_is_not_switched(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    storage = moves.register(source)
+    uid = moves.copy(storage, local_base / "new")
+    moves.register(local_base / "new")
+    view = moves.cut_over(uid, "source")
+    assert (view.state, "was not switched" in view.message) == (State.READY, True)
+    assert moves.storage(storage).root == str(source)
+
+
+@ON_SQLITE
+def test_a_rollback_that_finds_a_foreign_object_stops_and_keeps_the_new_root(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    storage, new = moves.register(source), local_base / "new"
+    uid = moves.copy(storage, new)
+    moves.cut_over(uid, "source")
+    fill(new, {"since.txt": b"at the new root"})
+    fill(source, {"since.txt": b"at the old one"})
+    view = moves.wish(migrations.request_rollback, uid)
+    assert (view.state, view.attention_count) == (State.SOAKING, 1)
+    assert moves.storage(storage).root == str(new)
+    assert (source / "since.txt").read_bytes() == b"at the old one"
+    (source / "since.txt").unlink()
+    assert moves.wish(migrations.request_rollback, uid).state is State.ROLLED_BACK
+    assert (source / "since.txt").read_bytes() == b"at the new root"
+
+
+def many(count: int) -> dict[str, bytes]:
+    """Return so many objects of 20 kB."""
+    return {f"part-{number:04}.bin": bytes([number % 256]) * 20_000 for number in range(count)}
+
+
+def test_a_cancel_in_mid_copy_stops_and_leaves_what_is_there(
+    moves: Moves, local_base: Path, bucket_name: Callable[[], str]
+) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "many", many(400))
+    before = picture(local_base / "many")
+    uid = moves.plan(moves.register(local_base / "many"), root)
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    thread = threading.Thread(target=moves.drive)
+    thread.start()
+    wait_for(lambda: any(folder.iterdir()))
+    with moves.portal.write_as("ada") as work:
+        migrations.cancel(work, uid)
+    thread.join(30)
+    view = moves.view(uid)
+    assert view.state is State.CANCELLED
+    assert "stay there" in view.message or view.copied_count == 0
+    there = contents(folder)
+    assert 0 < len(there) < 400
+    assert all(data == many(400)[key] for key, data in there.items())
+    assert picture(local_base / "many") == before
+    assert moves.row_lease(uid) is None
+
+
+@ON_SQLITE
+def test_a_paused_copy_goes_on_where_it_was(moves: Moves, local_base: Path, bucket_name: Callable[[], str]) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "many", many(400))
+    uid = moves.plan(moves.register(local_base / "many"), root)
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    thread = threading.Thread(target=moves.drive)
+    thread.start()
+    wait_for(lambda: any(folder.iterdir()))
+    with moves.portal.write_as("ada") as work:
+        migrations.pause(work, uid)
+    thread.join(30)
+    assert moves.state(uid) is State.PAUSED
+    done = picture(folder)
+    assert 0 < len(done) < 400
+    assert moves.wish(migrations.resume, uid).state is State.READY
+    after = picture(folder)
+    assert {key: after[key] for key in done} == done, "what was done was written again"
+    assert contents(folder) == many(400)

@@ -1,0 +1,192 @@
+"""Runners as processes and beside each other: killed, stopped, overtaken. Nothing is lost, nothing is done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from portal.config import Settings
+from portal.models import Event, Runner
+from portal.planning.states import MigrationState as State
+from portal.services import migrations
+from portal.services.migrations.leases import LEASE, LeaseLost
+from portal.transfer.copy import copy_shard
+from tests.integration.move_fixtures import bucket_name, executor, moves, source
+from tests.integration.moves import Moves, contents, fill, picture, wait_for
+
+__all__ = ["bucket_name", "executor", "moves", "source"]
+
+pytestmark = pytest.mark.timeout(150)
+
+StartRunner = Callable[[], "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start_runner(settings: Settings, tmp_path: Path) -> Iterator[StartRunner]:
+    """A function that starts `portal runner` as a process on the test's portal."""
+    environment = os.environ | {
+        "PORTAL_DATA_DIR": str(settings.data_dir),
+        "PORTAL_DATABASE_URL": settings.database_url,
+        "PORTAL_LOCAL_BASES": ":".join(str(base) for base in settings.local_bases),
+        "PORTAL_ALLOWED_ENDPOINTS": ",".join(settings.allowed_endpoints),
+        "PORTAL_LOG_LEVEL": "WARNING",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> "subprocess.Popen[bytes]":
+        with (tmp_path / "runner.log").open("ab") as log:
+            command = [sys.executable, "-m", "portal", "runner", "--host", "portal-host"]
+            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def many(count: int) -> dict[str, bytes]:
+    return {f"part-{number:04}.bin": bytes([number % 256]) * 20_000 for number in range(count)}
+
+
+def begin(moves: Moves, uid: str, target: object) -> str:
+    """Make a migration and press Start at once; nobody works on it yet."""
+    with moves.portal.write_as("ada") as work:
+        made = migrations.create_migration(work, migrations.NewMigration(uid, str(target))).id
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, made)
+    return made
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_killed_runner_is_followed_by_another_that_goes_on_where_it_was(
+    moves: Moves, local_base: Path, bucket_name: Callable[[], str], start_runner: StartRunner
+) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "many", many(600))
+    before = picture(local_base / "many")
+    uid = begin(moves, moves.register(local_base / "many"), root)
+    first = start_runner()
+    wait_for(lambda: len(list(folder.iterdir())) > 40, 60)
+    first.kill()
+    first.wait()
+    assert moves.state(uid) is State.COPYING
+    time.sleep(2)  # its workers end by themselves
+    there = picture(folder)
+    assert 40 < len(there) < 600
+
+    second = start_runner()
+    wait_for(lambda: moves.state(uid) is State.READY, 60)
+    assert contents(folder) == many(600)
+    after = picture(folder)
+    assert sum(1 for key in there if after[key] != there[key]) == 0, "what was whole was written again"
+    assert picture(local_base / "many") == before
+
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(15) == 0
+    with moves.portal.read_as("ada") as work:
+        assert work.session.scalar(select(func.count()).select_from(Runner)) == 0
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_runner_told_to_stop_in_mid_copy_ends_within_seconds_and_gives_its_lease_back(
+    moves: Moves, local_base: Path, bucket_name: Callable[[], str], start_runner: StartRunner
+) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "many", many(600))
+    uid = begin(moves, moves.register(local_base / "many"), root)
+    runner = start_runner()
+    wait_for(lambda: len(list(folder.iterdir())) > 20, 60)
+    runner.send_signal(signal.SIGTERM)
+    assert runner.wait(15) == 0
+    assert (moves.state(uid), moves.row_lease(uid)) == (State.COPYING, None)
+    assert len(contents(folder)) < 600
+    assert all(len(data) == 20_000 for data in contents(folder).values())
+    moves.drive()
+    assert moves.state(uid) is State.READY
+    assert contents(folder) == many(600)
+
+
+class CountingExecutor(Executor):
+    """Counts which shard is given to a worker to copy how often."""
+
+    def __init__(self, inner: Executor) -> None:
+        self._inner = inner
+        self.copies: Counter[str] = Counter()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Count and pass on."""
+        if fn is copy_shard:
+            self.copies[args[0].shard_id] += 1
+        return self._inner.submit(fn, *args, **kwargs)
+
+
+def test_two_runners_at_once_copy_each_shard_once(moves: Moves, source: Path, local_base: Path) -> None:
+    fill(source, many(120))
+    counting = CountingExecutor(moves.executor)
+    moves.executor = counting
+    uids = [begin(moves, moves.register(source), local_base / "new")]
+    fill(local_base / "second", many(60))
+    uids.append(begin(moves, moves.register(local_base / "second"), local_base / "new-second"))
+    runners = [moves.runner(f"portal-host/{number}") for number in (1, 2)]
+
+    def drive(number: int) -> None:
+        with moves.portal.app.app_context():
+            runners[number].run()
+
+    threads = [threading.Thread(target=drive, args=(number,)) for number in (0, 1)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: all(moves.state(uid) is State.READY for uid in uids), 60)
+    finally:
+        for runner in runners:
+            runner.stopping.set()
+        for thread in threads:
+            thread.join(30)
+    assert len(counting.copies) >= 5
+    assert set(counting.copies.values()) == {1}
+    with moves.portal.read_as("ada") as work:
+        copied = select(Event.target_uid, func.count()).where(Event.action == "migration.copied")
+        counts = work.session.execute(copied.group_by(Event.target_uid)).all()
+    assert sorted(counts) == sorted((uid, 1) for uid in uids)
+
+
+def test_a_runner_that_lost_its_lease_writes_nothing(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = begin(moves, moves.register(source), local_base / "new")
+    with moves.portal.app.app_context():
+        slow = moves.take("portal-host/1")
+        assert moves.runner("portal-host/2")._take() is None, "the lease was free"
+    with moves.row(uid) as row:
+        assert row.lease_expires_at is not None
+        row.lease_expires_at -= 2 * LEASE
+    with moves.portal.app.app_context():
+        fast = moves.take("portal-host/2")
+        assert fast.lease.epoch == slow.lease.epoch + 1
+        with pytest.raises(LeaseLost), slow.writing() as held:
+            held.migration.message = "from the grave"
+        with fast.writing() as held:
+            assert held.migration.message == ""
+    assert moves.row_lease(uid) == "portal-host/2"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_runner_leaves_roots_of_other_hosts_alone(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = begin(moves, moves.register(source), local_base / "new")
+    with moves.portal.app.app_context():
+        stranger = moves.runner("elsewhere/1", host="elsewhere")
+        assert stranger.run_once() is False
+    with moves.portal.read_as("ada") as work:
+        page = migrations.get_page(work, uid)
+    assert (page.is_waiting_for_runner, page.runner_seen_at, page.needed_host) == (True, None, "portal-host")

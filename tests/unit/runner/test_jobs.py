@@ -1,0 +1,68 @@
+"""Errors of workers travel as values, and the marker is copied once however often it is asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.errors import Refused, WrongRegion
+from portal.planning.roots import local_root
+from portal.runner.jobs import Ends, copy_marker, guarded, inspect, remove_marker
+from portal.services.reach import Door
+from portal.values import MARKER_KEY
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Ends:
+    """Two local roots, the source with one object."""
+    doors = []
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        doors.append(Door(local_root(str(tmp_path / name)), None, "here", "here", (tmp_path,)))
+    (tmp_path / "old" / "a.txt").write_text("a")
+    return Ends(*doors)
+
+
+def mark(tmp_path: Path, root: str, uid: str) -> Path:
+    """Write a marker and return its path."""
+    path = tmp_path / root / MARKER_KEY
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{uid}\ncreation info:\n")
+    return path
+
+
+def fail(error: Exception) -> None:
+    """Raise what was given."""
+    raise error
+
+
+def test_an_error_comes_back_as_words_and_tells_whether_it_is_final() -> None:
+    answer = guarded(fail, Refused("No.", hint="Never."))
+    assert (answer.error, answer.hint, answer.is_refused) == ("No.", "Never.", True)
+    assert guarded(fail, WrongRegion("Elsewhere.", region=None)).is_refused is False
+
+
+def test_a_marker_is_copied_as_it_is_and_a_second_time_changes_nothing(tmp_path: Path, ends: Ends) -> None:
+    written = mark(tmp_path, "old", "abcdefghijkl").read_bytes()
+    assert copy_marker(ends, "abcdefghijkl") is True
+    assert copy_marker(ends, "abcdefghijkl") is True
+    assert (tmp_path / "new" / MARKER_KEY).read_bytes() == written
+
+
+def test_without_a_marker_there_is_none_to_copy(tmp_path: Path, ends: Ends) -> None:
+    assert copy_marker(ends, "abcdefghijkl") is False
+    assert not (tmp_path / "new" / MARKER_KEY).exists()
+
+
+def test_anothers_marker_is_neither_overwritten_nor_removed(tmp_path: Path, ends: Ends) -> None:
+    mark(tmp_path, "old", "abcdefghijkl")
+    theirs = mark(tmp_path, "new", "SomebodyElse")
+    before = theirs.read_bytes()
+    with pytest.raises(Refused, match="SomebodyElse"):
+        copy_marker(ends, "abcdefghijkl")
+    remove_marker(ends.target, "abcdefghijkl")
+    assert theirs.read_bytes() == before
+
+
+def test_an_inspection_leaves_nothing_at_the_target(tmp_path: Path, ends: Ends) -> None:
+    assert inspect(ends, "abcdefghijkl").warnings == ()
+    assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
