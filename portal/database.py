@@ -94,7 +94,8 @@ def write() -> Iterator[Session]:
         _is_writing.reset(mark)
 
 
-def _alembic(url: str) -> AlembicConfig:
+def alembic_config(url: str) -> AlembicConfig:
+    """Return what Alembic's commands need to work on the database of `url`."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent / "revisions"))
     config.attributes["url"] = url
@@ -105,7 +106,7 @@ def upgrade(url: str) -> None:
     """Bring the schema to the newest revision, creating it on an empty database. Safe to call again."""
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(_alembic(url), "head")
+    command.upgrade(alembic_config(url), "head")
 
 
 def is_current() -> bool:
@@ -117,4 +118,4 @@ def is_current() -> bool:
 
 @lru_cache(maxsize=1)
 def _newest_revision() -> str | None:
-    return ScriptDirectory.from_config(_alembic("")).get_current_head()
+    return ScriptDirectory.from_config(alembic_config("")).get_current_head()

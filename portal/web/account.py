@@ -8,10 +8,10 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from portal.errors import InputError, SignInFailed
-from portal.services import accounts, passwords
+from portal.services import accounts, passwords, people
 from portal.services import sign_in as sign_in_service
 from portal.web import gate
-from portal.web.forms.account import ChangePasswordForm, SignInForm
+from portal.web.forms.account import ChangePasswordForm, DetailsForm, SignInForm
 from portal.web.layout import THEMES
 
 blueprint = Blueprint("account", __name__)
@@ -23,7 +23,8 @@ def safe_next(target: str | None) -> str:
     """Return `target` when it is a path of this portal, else the home page."""
     parts = urlsplit(target or "")
     is_path = not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    if target and is_path and not target.startswith(("//", "/\\")):
+    # Browsers drop tabs and line ends inside an address and take a backslash for a slash.
+    if target and target.isprintable() and is_path and not target.startswith(("//", "/\\")):
         return target
     return url_for("account.home")
 
@@ -81,7 +82,29 @@ def show() -> Response:
             _change_password(form)
             flash("Your password is changed. All your other sessions have ended.", "success")
             return redirect(url_for("account.show"), code=303)
-    return flask_response(render_template("account/show.html", form=form), 422 if form.is_faulty else 200)
+    return _page(form, None)
+
+
+def _page(form: ChangePasswordForm, details: DetailsForm | None) -> Response:
+    with gate.reading() as work:
+        person = people.find_person(work, work.actor.handle)
+    details = details or DetailsForm(name=person.name, email=person.email)
+    status = 422 if form.is_faulty or details.is_faulty else 200
+    return flask_response(render_template("account/show.html", form=form, details=details, person=person), status)
+
+
+@blueprint.post("/account/details")
+def change_details() -> Response:
+    """Change one's own name and e-mail address."""
+    details = DetailsForm(request.form)
+    if details.validate():
+        with details.catching():
+            with gate.writing() as work:
+                name, email = details.name.data or "", (details.email.data or "").strip() or None
+                accounts.change_own_details(work, name=name, email=email)
+            flash("Your details are changed.", "success")
+            return redirect(url_for("account.show"), code=303)
+    return _page(ChangePasswordForm(), details)
 
 
 def _change_password(form: ChangePasswordForm) -> None:

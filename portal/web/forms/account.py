@@ -52,3 +52,10 @@ class ChangePasswordForm(PasswordLinkForm):
         [InputRequired("Type your present password.")],
         render_kw={"autocomplete": "current-password"},
     )
+
+
+class DetailsForm(BaseForm):
+    """One's own name and address."""
+
+    name = StringField("Name", render_kw={"autocomplete": "name"})
+    email = EmailField("E-mail", render_kw={"autocomplete": "email"})
