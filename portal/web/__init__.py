@@ -44,9 +44,10 @@ BLUEPRINTS = (
 def register(app: Flask, settings: Settings) -> None:
     """Put the web face on an app."""
     headers.register(app, settings)
-    csrf.register(app)
     htmx.register(app)
+    # First a request gets its id, so that a refusal has one to name.
     gate.register(app)
+    csrf.register(app)
     filters.register_filters(app)
     layout.register(app)
     errors.register(app)
