@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
 
-from tests.e2e.portal_process import PASSWORD, PortalProcess
+from tests.integration.world import PASSWORD
 
 AXE = next((Path(__file__).parent / "vendor").glob("axe-*.min.js"))
 
@@ -19,6 +19,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+#: How long an expectation may take to come true, milliseconds. A loaded machine is slow, not wrong.
+WAIT_MS = 30_000
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
@@ -44,9 +47,9 @@ def watch(page: Page, problems: list[str]) -> None:
     )
 
 
-def sign_in(page: Page, portal: PortalProcess, handle: str = "ada") -> None:
-    """Sign in through the form."""
-    page.goto(f"{portal.url}/sign-in")
+def sign_in(page: Page, url: str, handle: str = "ada") -> None:
+    """Sign in through the form of the portal at `url`."""
+    page.goto(f"{url}/sign-in")
     page.get_by_label("Handle or e-mail").fill(handle)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

@@ -1,6 +1,5 @@
 """The portal as people run it: `portal up` on a data folder of its own, as a real process group."""
 
-import json
 import os
 import re
 import signal
@@ -11,11 +10,8 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.servers import START_SECONDS, free_port
-
-PASSWORD = "three-random-words"
 
 
 @dataclass
@@ -108,24 +104,3 @@ class PortalProcess:
         """Return the newest one-time set-up link that was printed."""
         links: list[str] = re.findall(rf"{re.escape(self.url)}/setup/\S+", self.log)
         return links[-1]
-
-    def cli(self, *words: str, actor: str | None = "ada", **environment: str) -> Any:
-        """Run a command of `portal` with `--json` as `actor` and return what it printed; a failure raises."""
-        named = ["--as", actor] if actor else []
-        done = subprocess.run(
-            [sys.executable, "-m", "portal", *named, *words, "--json"],
-            env={**self.environment(), "PORTAL_PASSWORD": PASSWORD, **environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"portal {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        return json.loads(done.stdout)
-
-    def add_people(self, *handles: str) -> None:
-        """Add people who all have the same password; the first one is portal admin."""
-        for position, handle in enumerate(handles):
-            actor = handles[0] if position else None
-            self.cli("account", "add", handle, "--email", f"{handle}@example.org", actor=actor)
