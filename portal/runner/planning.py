@@ -95,7 +95,7 @@ def _refusal(summary: PlanSummary) -> tuple[str, str] | None:
     """Return why nothing may be copied by this plan, and what to do; None where it may."""
     for reason, tally in summary.lost.items():
         return (
-            f"{_objects(tally.count)} would be left behind ({reason}): {', '.join(tally.examples[:3])}.",
+            f"{objects(tally.count)} would be left behind ({reason}): {', '.join(tally.examples[:3])}.",
             "Rename or remove them at the source, then check again. Nothing was overwritten.",
         )
     if not summary.has_room:
@@ -110,17 +110,18 @@ def _room(summary: PlanSummary) -> str:
 def _warnings(summary: PlanSummary) -> list[str]:
     found = []
     for act, words in (
-        (Act.CONFLICT, "differ in size from what the target holds under the same key; they are not overwritten"),
-        (Act.PROVE, "are at the target with the same size; both sides are hashed before they count as equal"),
-        (Act.LEAVE, "are the target's own; they stay and belong to the location after the cut-over"),
+        (Act.CONFLICT, "At the target under the same key with another size, and not overwritten"),
+        (Act.PROVE, "At the target with the same size already; both sides are hashed before that counts as equal"),
+        (Act.LEAVE, "The target's own; left alone, and part of the location after the cut-over"),
     ):
         tally: Tally = summary.act(act)
         if tally.count:
-            found.append(f"{_objects(tally.count)} {words}: {', '.join(tally.examples[:3])}.")
+            found.append(f"{words}: {objects(tally.count)}, such as {', '.join(tally.examples[:3])}.")
     if summary.skipped.count:
         found.append(f"Not objects, so left behind: {', '.join(summary.skipped.examples[:3])}.")
     return found
 
 
-def _objects(count: int) -> str:
+def objects(count: int) -> str:
+    """Return a number of objects in words."""
     return "1 object" if count == 1 else f"{count:,} objects"

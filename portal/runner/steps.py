@@ -180,14 +180,14 @@ def _is_unplanned(facts: Facts) -> bool:
 
 def _words(bad: dict[str, int]) -> str:
     names = {
-        "conflict": "differ at the target",
-        "failed": "could not be copied",
-        "changed": "keep changing at the source",
-        "missing": "vanished from the source",
-        "mismatch": "read back differently at the target",
+        "conflict": "different at the target",
+        "failed": "not copied",
+        "changed": "changing at the source",
+        "missing": "gone from the source",
+        "mismatch": "read back differently",
     }
-    parts = [f"{count:,} {names.get(kind, kind)}" for kind, count in sorted(bad.items())]
-    return f"Of the objects, {', '.join(parts)}."
+    parts = [f"{names.get(kind, kind)}: {count:,}" for kind, count in sorted(bad.items())]
+    return f"Objects {', '.join(parts)}."
 
 
 _STEPS: Mapping[MigrationState, Callable[[Drive, Facts], None]] = MappingProxyType(

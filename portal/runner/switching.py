@@ -6,7 +6,7 @@ from portal.errors import Conflict
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import copy_marker, remove_marker, remove_temporaries
-from portal.runner.planning import plan_back
+from portal.runner.planning import objects, plan_back
 from portal.runner.shards import shard_tag
 from portal.services.migrations import ledger
 from portal.services.migrations.switch import point_to
@@ -72,9 +72,9 @@ def _finish_rollback(drive: Drive, facts: Facts) -> None:
 def _rolled_back_words(facts: Facts) -> str:
     summary = facts.plan.get("back_summary") or {}
     beside = summary.get("beside") or {"count": 0, "examples": []}
-    words = f"Rolled back. {summary.get('count', 0):,} objects written since were copied back and verified."
+    words = f"Rolled back. Written since, copied back and verified: {objects(summary.get('count', 0))}."
     if beside["count"]:
-        words += f" {beside['count']:,} of them were rewritten and lie beside the old ones: "
+        words += f" Rewritten since, so put beside the old ones: {objects(beside['count'])}, such as "
         words += ", ".join(beside["examples"][:3]) + "."
     return words
 
@@ -101,5 +101,5 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         row = held.migration
         count = ledger.copied_total(held.work.session, row.id)
         row.finished_at = held.work.now
-        kept = f" {count:,} objects were copied to {row.target_root} and stay there." if count else ""
+        kept = f" What was copied to {row.target_root} stays there: {objects(count)}." if count else ""
         held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))

@@ -1,6 +1,6 @@
 """A migration in words and steps for its page. Decides nothing; only says."""
 
-from portal.planning.estimates import words_for_range
+from portal.planning.estimates import guess, words_for_range
 from portal.planning.states import MOVES, SWITCHED, WORKING, Event, MigrationState
 from portal.services.migrations import MigrationPage
 from portal.web.filters import format_bytes, format_count, format_duration
@@ -25,6 +25,10 @@ _PLACE = {
     _S.RELEASED: 7,
 }
 _STOPPED = frozenset({_S.NEEDS_ATTENTION, _S.FAILED, _S.CANCELLED, _S.CANCELLING, _S.ROLLED_BACK})
+
+_UNDER_WAY = frozenset(
+    {_S.COPYING, _S.PAUSED, _S.VERIFYING, _S.FENCED, _S.NEEDS_ATTENTION, _S.CANCELLING, _S.ROLLING_BACK}
+)
 
 _WISHES = {
     Event.START: "Starting",
@@ -90,6 +94,16 @@ def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
         elapsed = (end - view.started_at).total_seconds() * 1000
         found.append(("Copying and verifying", format_duration(max(elapsed, 0)), f"pass {view.pass_number}"))
     return found
+
+
+def is_under_way(page: MigrationPage) -> bool:
+    """Tell whether the progress of the present pass is what matters."""
+    return page.view.state in _UNDER_WAY
+
+
+def guessed(page: MigrationPage) -> str:
+    """Return what copying and verifying the plan may take, before anything was measured."""
+    return f"{guess(page.view.planned_count, page.view.planned_bytes)}, copying and verifying"
 
 
 def can(page: MigrationPage, event: Event) -> bool:

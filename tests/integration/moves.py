@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -117,11 +118,11 @@ class Moves:
             add_connection(work, new)
         return root, folder
 
-    def register(self, root: Root | Path, **values: object) -> str:
+    def register(self, root: Root | Path, **values: Any) -> str:
         """Register a location of ada's as it would be after connecting; return its uid."""
         return self.register_for("ada", root, **values)
 
-    def register_for(self, handle: str, root: Root | Path, *, instance_id: int | None = None, **values: object) -> str:
+    def register_for(self, handle: str, root: Root | Path, *, instance_id: int | None = None, **values: Any) -> str:
         """Register a location of somebody's."""
         with self.portal.write_as(handle) as work:
             session = work.session
@@ -157,14 +158,14 @@ class Moves:
             session.flush()
             return storage.uid
 
-    def plan(self, uid: str, target: str | Path, **values: str) -> str:
+    def plan(self, uid: str, target: object, **values: str) -> str:
         """Make a migration and let the runner plan it; return its uid."""
         with self.portal.write_as("ada") as work:
             made = migrations.create_migration(work, NewMigration(uid, str(target), **values)).id
         self.drive()
         return made
 
-    def copy(self, uid: str, target: str | Path) -> str:
+    def copy(self, uid: str, target: object) -> str:
         """Plan, start, and let the runner go as far as it can."""
         made = self.plan(uid, target)
         self.wish(migrations.start, made)
