@@ -59,7 +59,7 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
 
 
 def plan_back(drive: Drive, facts: Facts, number: int) -> None:
-    """Plan what was written at the new root since the cut-over."""
+    """Plan what was written at the new root since the cut-over; the second time, look whether more was."""
     answer = drive.run(make_plan, _job(drive, facts, "back", number))
     if answer.error:
         drive.trouble_of(answer)
@@ -69,7 +69,13 @@ def plan_back(drive: Drive, facts: Facts, number: int) -> None:
         drive.trouble(_room(plan.summary), "Make room at the old root, then roll back again.")
         return
     with drive.writing() as held:
-        ledger.replace_plan(held.work.session, held.migration, BACK, number, plan, held.work.now)
+        session, row = held.work.session, held.migration
+        if facts.plan.get("planned_back") == number:
+            if [shard.plan_digest for shard in plan.shards] == ledger.plan_digests(session, row.id, BACK, number):
+                held.note(clean_back=number)
+                return
+            held.note(back_rounds=int(facts.plan.get("back_rounds", 0)) + 1)
+        ledger.replace_plan(session, row, BACK, number, plan, held.work.now)
         back = {"count": plan.summary.object_count, "bytes": plan.summary.total_bytes}
         beside = {"count": plan.beside_count, "examples": list(plan.beside)}
         held.note(planned_back=number, back_summary={**back, "beside": beside})

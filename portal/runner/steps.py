@@ -66,7 +66,7 @@ def _prepare(held: Held, event: Event) -> None:
         held.note(fence_rounds=0)
         row.pass_number += 1
     elif event is _E.ROLL_BACK:
-        held.note(back=int(plan.get("back", 0)) + 1)
+        held.note(back=int(plan.get("back", 0)) + 1, back_rounds=0)
 
 
 def _has_open_shards(held: Held) -> bool:

@@ -11,6 +11,9 @@ from portal.runner.shards import shard_tag
 from portal.services.migrations import ledger
 from portal.services.migrations.switch import point_to
 
+#: Listings on the way back until nothing has changed any more.
+MOST_BACK_ROUNDS = 3
+
 
 def switch(drive: Drive, facts: Facts) -> None:
     """Copy the marker, then let the location name the new root: one transaction; only a rollback leads back."""
@@ -34,10 +37,15 @@ def switch(drive: Drive, facts: Facts) -> None:
 
 
 def roll_back(drive: Drive, facts: Facts, number: int) -> None:
-    """Plan the way back; or, when everything is back, switch the location; or, when it is switched, tidy up."""
+    """Plan the way back; when everything is back, list again until nothing is new; switch; then tidy up."""
     if facts.plan.get("switched_back") == number:
         _finish_rollback(drive, facts)
-    elif facts.plan.get("planned_back") != number:
+    elif int(facts.plan.get("back_rounds", 0)) >= MOST_BACK_ROUNDS:
+        drive.trouble(
+            "Objects at the new root keep changing, so the location was not switched back.",
+            "Stop everything that writes there, then roll back again.",
+        )
+    elif facts.plan.get("planned_back") != number or facts.plan.get("clean_back") != number:
         plan_back(drive, facts, number)
     else:
         _switch_back(drive, facts, number)

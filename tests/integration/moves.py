@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -85,10 +85,14 @@ class Moves:
                 pass
 
     def drive_until(self, state: MigrationState) -> None:
-        """Do single steps until a migration is in a state; the lease is given back there."""
+        """Do single steps until a migration is in a state."""
+        self.drive_while(lambda: database.db.session.scalar(select(Migration.state)) != state)
+
+    def drive_while(self, condition: Callable[[], bool]) -> None:
+        """Do single steps of the one migration while something is true; then give the lease back."""
         with self.portal.app.app_context():
             drive = self.take()
-            while drive.facts().state is not state:
+            while condition():
                 assert step(drive), "it stopped before"
             with database.write() as session:
                 give_back(session, drive.lease)

@@ -116,6 +116,21 @@ def test_a_rollback_that_finds_a_foreign_object_stops_and_keeps_the_new_root(
     assert (source / "since.txt").read_bytes() == b"at the new root"
 
 
+@ON_SQLITE
+def test_what_is_written_during_a_rollback_is_copied_back_too(moves: Moves, source: Path, local_base: Path) -> None:
+    storage, new = moves.register(source), local_base / "new"
+    uid = moves.copy(storage, new)
+    moves.cut_over(uid, "source")
+    fill(new, {"since.txt": b"since"})
+    with moves.portal.write_as("ada") as work:
+        migrations.request_rollback(work, uid)
+    moves.drive_while(lambda: not (source / "since.txt").exists())
+    fill(new, {"later.txt": b"later"})
+    moves.drive()
+    assert moves.state(uid) is State.ROLLED_BACK
+    assert contents(source) == OBJECTS | {"since.txt": b"since", "later.txt": b"later"}
+
+
 def many(count: int) -> dict[str, bytes]:
     """Return so many objects of 20 kB."""
     return {f"part-{number:04}.bin": bytes([number % 256]) * 20_000 for number in range(count)}

@@ -85,6 +85,16 @@ def replace_plan(
     )
 
 
+def plan_digests(session: Session, migration_id: int, direction: str, pass_number: int) -> list[str]:
+    """Return the digests of a pass's plan, in order: equal digests mean that two listings found the same to do."""
+    query = (
+        select(Shard.plan_digest)
+        .where(Shard.migration_id == migration_id, Shard.direction == direction, Shard.pass_number == pass_number)
+        .order_by(Shard.number)
+    )
+    return list(session.scalars(query))
+
+
 def shards_of(session: Session, migration_id: int, direction: str, pass_number: int) -> list[ShardRow]:
     """Return the shards of a pass in their order."""
     query = (
