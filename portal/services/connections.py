@@ -90,12 +90,18 @@ def add_connection(work: Work, new: NewConnection) -> Connection:
         created_by_id=work.actor.account_id,
         created_at=work.now,
         updated_at=work.now,
-        scopes=[ConnectionScope(bucket=new.root.bucket, prefix=new.root.path)],
+        scopes=[_first_scope(new)],
     )
     work.session.add(connection)
     work.session.flush()
     record(work, "connection.created", connection, Change(after=described(connection)))
     return connection
+
+
+def _first_scope(new: NewConnection) -> ConnectionScope:
+    """Let a key its owner brought serve the whole bucket, and the server's own identity only what was opened."""
+    is_lent = new.kind is ConnectionKind.AMBIENT
+    return ConnectionScope(bucket=new.root.bucket, prefix=new.root.path if is_lent else "")
 
 
 def check_key(kind: ConnectionKind, access_key_id: str, secret_access_key: str) -> None:

@@ -55,7 +55,7 @@ def test_it_connects_a_bucket_with_its_marker(portal: Portal, world: World, buck
     assert found.root == f"s3://{bucket.name}/atlas?endpoint_url={bucket.server.endpoint_url}"
     assert (found.instance, found.instance_uid, found.description) == ("lab/atlas", world.instance_uid, "Cells")
     assert found.connection is not None
-    assert found.connection.scopes == (f"{bucket.name}/atlas",)
+    assert found.connection.scopes == (bucket.name,)
     lines = bucket.keys()[MARKER].decode().split("\n")
     assert lines[:3] == [found.uid, "creation info:", "instance_slug=lab/atlas"]
     assert lines[4] == f"instance_uid={world.instance_uid}"
