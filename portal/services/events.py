@@ -1,6 +1,6 @@
 """The audit log: one event for every change, in the same transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.models import Account, Connection, Event, Host, Instance, Migration, Space, Storage
@@ -40,6 +40,11 @@ def record(work: Work, action: str, subject: Subject, change: Change | None = No
     )
     work.session.add(event)
     return event
+
+
+def acting_as(work: Work, account: Account) -> Work:
+    """Return the same work done by an account that has just proven itself and is not signed in yet: for the event."""
+    return replace(work, actor=replace(work.actor, account_id=account.id, handle=account.handle))
 
 
 def _about(subject: Subject) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from portal.models import Account, OneTimeLink
 from portal.permissions import Action, PortalTarget, require
 from portal.services import accounts
 from portal.services.accounts import PreparedAccount, add_account, find_account, is_empty
-from portal.services.events import record
+from portal.services.events import acting_as, record
 from portal.services.work import Work
 from portal.values import AccountKind
 
@@ -109,4 +109,4 @@ def use_password_link(work: Work, token: str, password_hash: str) -> Account:
     account = work.session.get(Account, link.account_id) if link.account_id is not None else None
     if account is None or not account.is_active:
         raise NotFound("This link belongs to no account.", hint="Ask a portal admin for a new one.")
-    return accounts.set_password(work, account, password_hash)
+    return accounts.set_password(acting_as(work, account), account, password_hash)

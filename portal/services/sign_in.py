@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from portal.errors import SignInFailed
 from portal.models import Account
 from portal.services import passwords, throttle
-from portal.services.events import record
+from portal.services.events import acting_as, record
 from portal.services.work import Work
 
 
@@ -40,5 +40,5 @@ def sign_in_succeeded(work: Work, account_uid: str) -> Account:
     """Forget the tries of an account that signed in, and write the event."""
     account = work.session.scalars(select(Account).where(Account.uid == account_uid)).one()
     throttle.give_back(work, throttle.SIGN_IN_BY_HANDLE, account.handle)
-    record(work, "account.signed-in", account)
+    record(acting_as(work, account), "account.signed-in", account)
     return account

@@ -51,7 +51,7 @@ def portal_version() -> str:
     try:
         return version("storage-portal")
     except PackageNotFoundError:
-        return "not installed"
+        return "run from source"
 
 
 def describe_settings(settings: Settings) -> list[tuple[Setting, str]]:

@@ -60,10 +60,11 @@ def test_nobody_but_its_owners_and_portal_admins_changes_it(work_as: As, handle:
 
 
 def test_the_last_owner_stays(work_as: As) -> None:
-    for attempt in (
+    attempts: list[Callable[[Work], object]] = [
         lambda work: organisations.remove_member(work, "lab", "ada"),
         lambda work: organisations.set_member(work, "lab", "ada", MEMBER),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(Conflict), work_as("ada") as work:
             attempt(work)
 

@@ -72,10 +72,11 @@ def test_the_last_admin_stays_also_beside_a_closed_one(work_as: As) -> None:
         spaces.grant_space_role(work, "lab/imaging", "erik", Role.ADMIN)
     with work_as("ada") as work:
         accounts.set_active(work, "erik", is_active=False)
-    for attempt in (
+    attempts: list[Callable[[Work], object]] = [
         lambda work: spaces.revoke_space_role(work, "lab/imaging", "ada"),
         lambda work: spaces.grant_space_role(work, "lab/imaging", "ada", Role.READ),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(Conflict), work_as("ada") as work:
             attempt(work)
 
