@@ -26,6 +26,7 @@ def switch(drive: Drive, facts: Facts) -> None:
             row = held.migration
             held.note(run_before=row.storage.run if row.storage else None)
             point_to(held.work, row, "target", run=row.uid)
+            row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
             row.cut_over_at = held.work.now
             row.soak_until = held.work.now + timedelta(days=drive.tools.settings.soak_days)
             held.move(Event.SWITCHED)

@@ -30,6 +30,8 @@ _UNDER_WAY = frozenset(
     {_S.COPYING, _S.PAUSED, _S.VERIFYING, _S.FENCED, _S.NEEDS_ATTENTION, _S.CANCELLING, _S.ROLLING_BACK}
 )
 
+_PROVEN = frozenset({_S.READY, _S.CUT_OVER, _S.SOAKING, _S.RELEASED})
+
 _WISHES = {
     Event.START: "Starting",
     Event.PAUSE: "Pausing",
@@ -99,6 +101,11 @@ def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
 def is_under_way(page: MigrationPage) -> bool:
     """Tell whether the progress of the present pass is what matters."""
     return page.view.state in _UNDER_WAY
+
+
+def is_proven(page: MigrationPage) -> bool:
+    """Tell whether every object of the move was verified, with nothing left open."""
+    return page.view.state in _PROVEN and page.view.manifest_digest is not None and not page.exceptions
 
 
 def guessed(page: MigrationPage) -> str:
