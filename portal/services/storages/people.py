@@ -74,7 +74,7 @@ def list_reach(work: Work, storage: Storage) -> list[ReachRow]:
 
 
 def _roles(work: Work, query: Select[int, Role]) -> dict[int, Role]:
-    return dict(work.session.execute(query).tuples().all())
+    return dict(work.session.execute(query).all())
 
 
 def _acting_for(work: Work, owner_id: int) -> set[int]:
