@@ -5,6 +5,7 @@ from flask import Flask
 from portal.config import Settings
 from portal.web import (
     account,
+    connect_s3,
     csrf,
     errors,
     events,
@@ -20,13 +21,16 @@ from portal.web import (
     layout,
     migrations,
     people,
+    register_local,
     setup,
     spaces,
+    storages,
 )
 from portal.web import settings as settings_page
 
 BLUEPRINTS = (
     account.blueprint,
+    connect_s3.blueprint,
     events.blueprint,
     go.blueprint,
     health.blueprint,
@@ -35,9 +39,11 @@ BLUEPRINTS = (
     instances.blueprint,
     migrations.blueprint,
     people.blueprint,
+    register_local.blueprint,
     settings_page.blueprint,
     setup.blueprint,
     spaces.blueprint,
+    storages.blueprint,
 )
 
 
