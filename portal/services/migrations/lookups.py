@@ -5,7 +5,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.errors import NotFound
 from portal.models import Migration, Storage
-from portal.permissions import Action, require
+from portal.permissions import Action, allows, require
 from portal.planning.states import FINAL
 from portal.services.access import storage_target, visible_storages
 from portal.services.migrations.views import MigrationView, view_of
@@ -24,11 +24,17 @@ def find_migration(work: Work, uid: str, action: Action = Action.STORAGE_READ, *
     """
     query = select(Migration).where(Migration.uid == uid)
     migration = work.session.scalar(query.with_for_update() if locks else query)
-    if migration is None or (migration.storage is None and migration.created_by_id != work.actor.account_id):
+    if migration is None or not _is_in_reach(work, migration):
         raise NotFound(f"There is no migration {uid}, or you have no role on its storage location.")
     if migration.storage is not None:
         require(work.actor, action, storage_target(migration.storage))
     return migration
+
+
+def _is_in_reach(work: Work, migration: Migration) -> bool:
+    if migration.storage is None:
+        return migration.created_by_id == work.actor.account_id
+    return allows(work.actor, Action.STORAGE_READ, storage_target(migration.storage))
 
 
 def get_migration(work: Work, uid: str) -> MigrationView:
