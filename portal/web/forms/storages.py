@@ -14,7 +14,7 @@ class StorageForm(BaseForm):
 
     description = TextAreaField("Description")
     space = SelectField("Space")
-    branch = SelectField("Branch", choices=[(name, name) for name in BRANCHES])
+    branch = SelectField("Branch", choices={name: name for name in BRANCHES})
     is_default = BooleanField("Default location of the instance")
     version = HiddenField()
 
