@@ -1,0 +1,88 @@
+"""Registering directories: what may be a local root, and whose."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from portal.errors import Conflict, InputError, Refused
+from portal.services import server_grants
+from portal.services.register import RegisterLocal, resolve
+from portal.services.storages import find_storage, view_of
+from portal.values import Mode
+from tests.integration.roots import register_as
+from tests.integration.world import Portal, World
+
+
+def test_the_marker_is_written_for_a_writing_instance_only(portal: Portal, world: World, local_base: Path) -> None:
+    for name in ("cells", "plain"):
+        (local_base / name).mkdir()
+    uid = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/", instance="lab/atlas")).uid
+    register_as(portal, "ada", RegisterLocal(f"{local_base}/plain"))
+    text = (local_base / "cells" / ".lamindb" / "storage_uid.txt").read_text()
+    assert text.startswith(f"{uid}\ncreation info:\ninstance_slug=lab/atlas\n")
+    assert list((local_base / "plain").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/proc", "/proc is not allowed."),
+        ("/etc/ssl", "/etc is not allowed."),
+        ("/tmp", "/tmp is not allowed."),
+        ("{base}/a/../b", "contains “..”"),
+        ("{base}/out", "leads out of the base directories by a symbolic link"),
+        ("{base}/.lamindb", "contains .lamindb"),
+        ("s3://bucket/a", "is not a path"),
+        ("{base}/absent", "There is no directory"),
+        ("", "working directory"),
+    ],
+)
+def test_paths_are_refused_with_the_reason(
+    portal: Portal, world: World, local_base: Path, path: str, words: str
+) -> None:
+    (local_base / "out").symlink_to("/usr")
+    with pytest.raises((Refused, InputError)) as caught:
+        register_as(portal, "ada", RegisterLocal(path.format(base=local_base)))
+    assert words in caught.value.message
+    assert caught.value.field == "path"
+
+
+def test_the_portals_own_folder_is_refused(portal: Portal, world: World) -> None:
+    with portal.read_as("ada") as work:
+        settings = replace(work.settings, local_bases=(work.settings.data_dir.parent,))
+    for path in (settings.data_dir, settings.data_dir / "ledger", settings.data_dir.parent):
+        with pytest.raises(Refused, match="the portal's own data"):
+            resolve(settings, str(path), settings.host)
+
+
+def test_a_directory_must_be_open_to_the_account(portal: Portal, world: World, local_base: Path) -> None:
+    (local_base / "cells").mkdir()
+    for name in ("cells", "absent"):
+        with pytest.raises(Refused, match="not open to you"):
+            register_as(portal, "erik", RegisterLocal(f"{local_base}/{name}"))
+    with portal.write_as("ada") as work:
+        server_grants.grant(work, "erik", server_grants.parse_grant_root(work.settings, str(local_base)))
+    assert register_as(portal, "erik", RegisterLocal(f"{local_base}/cells")).uid is not None
+
+
+def test_the_same_path_on_two_hosts_is_two_locations(portal: Portal, world: World, local_base: Path) -> None:
+    (local_base / "cells").mkdir()
+    here = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells")).uid
+    there = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells", host="nas-1", instance="lab/atlas")).uid
+    assert here != there
+    with pytest.raises(Conflict, match="registered on nas-1 already"):
+        register_as(portal, "ada", RegisterLocal(f"{local_base}/cells", host="nas-1"))
+    with portal.read_as("ada") as work:
+        view = view_of(work, find_storage(work, there or ""))
+    assert (view.mode, view.is_here, view.host) == (Mode.READ_ONLY, False, "nas-1")
+
+
+def test_nested_writable_directories_are_refused(portal: Portal, world: World, local_base: Path) -> None:
+    (local_base / "cells" / "raw").mkdir(parents=True)
+    register_as(portal, "ada", RegisterLocal(f"{local_base}/cells", instance="lab/atlas"))
+    with pytest.raises(Conflict, match="Two writable roots"):
+        register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/raw", instance="lab/atlas"))
+    outcome = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/raw"))
+    assert outcome.trial is not None
+    assert "lies inside" in outcome.trial.warnings[0]
