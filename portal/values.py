@@ -63,6 +63,12 @@ class MembershipRole(StrEnum):
     MEMBER = "member"
 
 
+def initials(name: str) -> str:
+    """Return one or two capital letters that stand for a person in an avatar: of the first and the last word."""
+    words = name.replace("-", " ").split()
+    return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+
+
 class StorageType(StrEnum):
     """Kind of a root, as LaminDB stores it in `lamindb_storage.type`."""
 

@@ -14,7 +14,7 @@ from portal.models import Account, Collaborator, Instance, Space, SpaceMember
 from portal.services.accounts import find_account
 from portal.services.events import Change, record
 from portal.services.work import Work
-from portal.values import AccountKind, Role
+from portal.values import AccountKind, Role, initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,7 @@ class MemberRow:
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.name or self.handle)
 
 
 def add_first_admin(work: Work, subject: Space | Instance) -> None:

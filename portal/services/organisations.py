@@ -11,7 +11,7 @@ from portal.permissions import Action, OwnerTarget, PortalTarget, allows, requir
 from portal.services.accounts import NewAccount, describe, find_account, insert_account
 from portal.services.events import Change, record
 from portal.services.work import Work
-from portal.values import AccountKind, MembershipRole
+from portal.values import AccountKind, MembershipRole, initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ class OrganisationMemberRow:
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.name or self.handle)
 
 
 def create_organisation(work: Work, new: NewOrganisation) -> Account:

@@ -10,7 +10,7 @@ from portal.models import Account, Membership
 from portal.permissions import Action, PortalTarget, allows, require
 from portal.services.accounts import find_account
 from portal.services.work import Work
-from portal.values import AccountKind, MembershipRole
+from portal.values import AccountKind, MembershipRole, initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class PersonRow:
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.name or self.handle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from portal.models import Account
 from portal.services.access import actor_of_session
 from portal.services.vault import Vault
 from portal.services.work import Work
-from portal.values import ANONYMOUS, Actor
+from portal.values import ANONYMOUS, Actor, initials
 from portal.web import htmx
 
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -45,8 +45,7 @@ class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.name or self.handle)
 
 
 def public(view: _View) -> _View:

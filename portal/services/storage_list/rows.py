@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.values import Branch, CheckStatus, Mode, ModeReason, Role, StorageType
+from portal.values import Branch, CheckStatus, Mode, ModeReason, Role, StorageType, initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ class StorageRow:
     @property
     def creator_initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.creator_name or self.creator).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.creator_name or self.creator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from portal.models import Account, Collaborator, Membership, SpaceMember, Storag
 from portal.permissions import Explanation, explain_storage
 from portal.services.access import load_actor, storage_target
 from portal.services.work import Work
-from portal.values import AccountKind, Actor, MembershipRole, Role
+from portal.values import AccountKind, Actor, MembershipRole, Role, initials
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ class ReachRow:
     @property
     def initials(self) -> str:
         """Return one or two letters for the avatar."""
-        words = (self.name or self.handle).replace("-", " ").split()
-        return "".join(word[0] for word in (words[0], words[-1])[: len(words)]).upper()
+        return initials(self.name or self.handle)
 
 
 @dataclass(frozen=True, slots=True)
