@@ -23,11 +23,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     """Return the portal's web application, with its schema at the newest revision.
 
     Raises:
-        SettingsError: a setting or the key file cannot be used.
+        SettingsError: a setting, the key file or the database cannot be used.
     """
     settings = settings or read_settings()
     configure_logging(settings.log_level)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     vault = open_vault(settings.key_path)
     app = Flask("portal", template_folder=_folder("templates"), static_folder=_folder("static"))
     app.config.update(

@@ -17,14 +17,17 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from portal.errors import SettingsError
 from portal.models import Base
 
-__all__ = ["Session", "db", "init_database", "is_current", "read", "upgrade", "write"]
+__all__ = ["Session", "db", "init_database", "is_current", "read", "telling_trouble", "upgrade", "write"]
 
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -103,10 +106,59 @@ def alembic_config(url: str) -> AlembicConfig:
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema to the newest revision, creating it on an empty database. Safe to call again."""
+    """Bring the schema to the newest revision, creating it on an empty database. Safe to call again.
+
+    Raises:
+        SettingsError: the database does not answer, is none, or has a schema this portal does not know.
+    """
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(alembic_config(url), "head")
+        _make_folder(Path(url.removeprefix("sqlite:///")).parent)
+    with telling_trouble(url):
+        command.upgrade(alembic_config(url), "head")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"The folder {folder} of the database cannot be made: {error.strerror}.",
+            hint="Set PORTAL_DATA_DIR to a folder this process may write to.",
+        ) from error
+
+
+@contextmanager
+def telling_trouble(url: str) -> Iterator[None]:
+    """Turn what keeps a database from being used into an error for people. Faults of our own pass as they are.
+
+    Raises:
+        SettingsError: naming the database, without its password.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        raise SettingsError(
+            f"The database {_named(url)} cannot be used: {reason.rstrip('.')}.",
+            hint="See that it runs and that this process may use it; PORTAL_DATABASE_URL names another one.",
+        ) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        # SQLite's word for a file that is no database, or a damaged one.
+        raise SettingsError(
+            f"The database {_named(url)} cannot be read: {error.orig}.", hint="Put back a backup of it."
+        ) from error
+    except CommandError as error:
+        raise SettingsError(
+            f"The schema of the database {_named(url)} is not known to this version of the portal.",
+            hint="Start the version that last upgraded it, or a newer one.",
+        ) from error
+
+
+def _named(url: str) -> str:
+    """Return a database URL without password and options, which may hold one."""
+    return make_url(url).set(query={}).render_as_string(hide_password=True)
 
 
 def is_current() -> bool:

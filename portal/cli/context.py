@@ -43,7 +43,7 @@ class Context:
     @contextmanager
     def reading(self) -> Iterator[Work]:
         """Give a unit of work that reads, as the named account."""
-        with self.app.app_context():
+        with self._opened():
             actor = self._actor()
             with database.read() as session:
                 yield self._work(session, actor)
@@ -51,10 +51,15 @@ class Context:
     @contextmanager
     def writing(self) -> Iterator[Work]:
         """Give a unit of work that writes, as the named account: committed at the end of the block."""
-        with self.app.app_context():
+        with self._opened():
             actor = self._actor()
             with database.write() as session:
                 yield self._work(session, actor)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self.app.app_context(), database.telling_trouble(self.settings.database_url):
+            yield
 
     def _work(self, session: database.Session, actor: Actor) -> Work:
         return Work(session, actor, datetime.now(UTC), self.settings, self.app.extensions["portal_vault"])
@@ -67,7 +72,7 @@ class Context:
     @contextmanager
     def writing_as_nobody(self) -> Iterator[Work]:
         """Give a unit of work that writes as nobody: enough to add the first account, and for nothing else."""
-        with self.app.app_context(), database.write() as session:
+        with self._opened(), database.write() as session:
             yield self._work(session, self._nobody())
 
     def _nobody(self) -> Actor:

@@ -18,8 +18,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 role_argument = click.argument("role", type=click.Choice([role.value for role in Role]))
 
 
+#: Exit code after Ctrl-C, as shells give it: 128 and the number of SIGINT.
+INTERRUPTED = 130
+
+
 class PortalGroup(click.Group):
-    """A group that turns the portal's errors into one line on stderr and exit code 1."""
+    """A group that turns the portal's errors and Ctrl-C into one line on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a PortalError ends it without a traceback."""
@@ -28,6 +32,9 @@ class PortalGroup(click.Group):
         except PortalError as error:
             click.echo(f"portal: {error}", err=True)
             ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("portal: stopped by Ctrl-C.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=PortalGroup, context_settings={"help_option_names": ["-h", "--help"]})
