@@ -54,13 +54,24 @@ def test_it_refuses_a_root_with_another_registered_root_inside(moves: Moves, sou
 
 @pytest.mark.parametrize("target", ["source", "source/inside", "taken", "taken/inside", "."])
 def test_it_refuses_a_target_that_shares_objects_with_a_registered_root(
-    moves: Moves, source: Path, local_base: Path, target: str
+    moves: Moves, world: World, source: Path, local_base: Path, target: str
 ) -> None:
     uid = moves.register(source)
-    moves.register(local_base / "taken")
+    moves.register(local_base / "taken", instance_id=world.instance_id)
     with pytest.raises((Conflict, Refused)) as caught:
         create(moves, uid, local_base / target)
     assert caught.value.field == "target_root"
+
+
+def test_it_takes_a_folder_of_a_root_that_nobody_writes_to_but_not_one_around_it(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.register(source)
+    moves.register(local_base / "whole")
+    moves.register(local_base / "around" / "inner")
+    with pytest.raises(Conflict, match="inside the target"):
+        create(moves, uid, local_base / "around")
+    assert moves.state(moves.plan(uid, local_base / "whole" / "atlas")) is State.PLANNED
 
 
 def test_it_refuses_a_target_that_another_migration_moves_to(moves: Moves, source: Path, local_base: Path) -> None:

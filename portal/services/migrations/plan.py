@@ -209,13 +209,17 @@ def _check_places(work: Work, storage: Storage, target: _Target) -> None:
         )
     with at_target_field():
         _check_overlap(work, source, target.place)
+        if nested_prefixes(target.place, _places_like(work, target.place, storage.id)):
+            raise Conflict(
+                "Another registered root lies inside the target.", hint="Choose another folder.", field="target_root"
+            )
 
 
 def _check_overlap(work: Work, source: Place, target: Place) -> None:
     if found := overlap(target, [source]):
         raise Conflict(f"{found[0]}", hint="Choose a folder outside of the present root.", field="target_root")
-    if warnings := check_overlaps(work, target):
-        raise Conflict(warnings[0], hint="Choose another folder.", field="target_root")
+    # Inside a root that nobody writes to is fine: often it is the bucket that was connected for this very move.
+    check_overlaps(work, target)
     if overlap(target, _places_in_use(work)):
         raise Conflict(
             "The target shares objects with a root that another migration moves to, or keeps for its rollback.",
