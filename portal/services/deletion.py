@@ -114,7 +114,8 @@ def plan_deletion(units: Units, reference: str) -> DeletionPlan:
             refusals.append(f"It cannot be shown to be empty: {error}")
     kinds = (_records(), _managed(seen, is_ours), _objects(seen))
     if kinds[1].blocks:
-        refusals.append(f"Not empty: {kinds[1].count} objects in {MANAGED_FOLDER}/. Move them first.")
+        objects = "1 object" if kinds[1].count == 1 else f"{kinds[1].count} objects"
+        refusals.append(f"Not empty: {objects} in {MANAGED_FOLDER}/. Move them first.")
     return DeletionPlan(uid, door.root.text, confirm_with, kinds, tuple(refusals), is_ours)
 
 

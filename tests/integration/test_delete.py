@@ -37,7 +37,7 @@ def test_user_files_stay_and_the_marker_goes(portal: Portal, uid: str, local_bas
 
 def test_managed_objects_block(portal: Portal, uid: str, local_base: Path) -> None:
     (local_base / "cells" / ".lamindb" / "abc.csv").write_text("data")
-    with pytest.raises(Conflict, match=r"Not empty: 1 objects in \.lamindb/"):
+    with pytest.raises(Conflict, match=r"Not empty: 1 object in \.lamindb/"):
         deletion.delete_storage(units_of(portal, "ada"), uid, "cells")
 
 
