@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, ViewportSize
 
 from tests.integration.world import PASSWORD
 
@@ -23,8 +23,8 @@ ARGUMENTS = [
 #: How long an expectation may take to come true, milliseconds. A loaded machine is slow, not wrong.
 WAIT_MS = 30_000
 
-WIDE = {"width": 1280, "height": 800}
-NARROW = {"width": 360, "height": 740}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 360, "height": 740}
 
 
 def launch(playwright: Playwright) -> Browser:

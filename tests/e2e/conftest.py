@@ -1,7 +1,6 @@
 """A real portal and a real browser for the journeys."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -1,4 +1,4 @@
-"""What journeys find when they begin: people, spaces, locations. Made in this process with the real services, for speed.
+"""What journeys find when they begin: people, spaces, locations. Made by the real services in this process, for speed.
 
 The people are those of `tests/integration/world.py`: ada (portal admin), erik (write), rita (read), otto (outsider).
 """
