@@ -27,7 +27,17 @@ from sqlalchemy.orm import Session
 from portal.errors import SettingsError
 from portal.models import Base
 
-__all__ = ["Session", "db", "init_database", "is_current", "read", "telling_trouble", "upgrade", "write"]
+__all__ = [
+    "Session",
+    "db",
+    "init_database",
+    "is_current",
+    "newest_revision",
+    "read",
+    "telling_trouble",
+    "upgrade",
+    "write",
+]
 
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -165,9 +175,10 @@ def is_current() -> bool:
     """Tell whether the app's database answers and its schema is at the newest revision."""
     with db.engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-    return found == _newest_revision()
+    return found == newest_revision()
 
 
 @lru_cache(maxsize=1)
-def _newest_revision() -> str | None:
+def newest_revision() -> str | None:
+    """Return the revision this version of the portal brings a schema to."""
     return ScriptDirectory.from_config(alembic_config("")).get_current_head()

@@ -13,7 +13,7 @@ from gunicorn.app.base import BaseApplication
 
 from portal import database
 from portal.cli.context import Context
-from portal.cli.main import cli, pass_context
+from portal.cli.main import cli, json_option, pass_context, print_result
 from portal.config import Settings, parse_bind
 from portal.services.one_time_links import make_setup_link
 from portal.services.work import Work
@@ -120,8 +120,10 @@ def db() -> None:
 
 
 @db.command("upgrade")
+@json_option
 @pass_context
-def db_upgrade(context: Context) -> None:
+def db_upgrade(context: Context, as_json: bool) -> None:
     """Bring the schema to the newest revision."""
     database.upgrade(context.settings.database_url)
-    click.echo("The schema is at the newest revision.")
+    revision = database.newest_revision()
+    print_result({"revision": revision}, as_json, f"The schema is at the newest revision, {revision}.")
