@@ -93,7 +93,7 @@ _BY_RULE: dict[str, dict[str, Route]] = {
         Need.SIGNED_IN,
         root="s3://somewhere/atlas",
         endpoint_url="https://192.0.2.1",
-        access="access_key",
+        access="access key",
         access_key_id="AKIAEXAMPLEEXAMPLE11",
         secret_access_key="never/printed",
         step="save",
