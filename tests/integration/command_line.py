@@ -6,8 +6,8 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from portal.cli import cli
 from portal.cli.context import Context
+from portal.cli.main import cli
 from tests.integration.world import PASSWORD, Portal
 
 

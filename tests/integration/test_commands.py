@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from portal.cli import cli
+from portal.cli.main import cli
 from portal.models import Account, Space
 from tests.integration.command_line import CommandLine
 from tests.integration.world import PASSWORD, Portal, World
