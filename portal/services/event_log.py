@@ -72,7 +72,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One event. `address` is empty for whoever may not know it."""
+    """One event. `address` is empty for whoever may not know it; `actor_name` without a name or account."""
 
     id: int
     at: datetime
@@ -87,6 +87,7 @@ class EventRow:
     via: str
     address: str
     request_id: str
+    actor_name: str = ""
 
     @property
     def changes(self) -> list[FieldChange]:
@@ -123,7 +124,9 @@ def list_events(work: Work, query: EventQuery) -> EventPage:
     first, last = (found[0].id, found[-1].id) if found else (None, None)
     has_newer = has_more if backwards else query.before_id is not None
     has_older = True if backwards else has_more
-    return EventPage([_row(work, event) for event in found], first if has_newer else None, last if has_older else None)
+    names = _names(work, found)
+    rows = [_row(work, event, names) for event in found]
+    return EventPage(rows, first if has_newer else None, last if has_older else None)
 
 
 def read_batch(work: Work, query: EventQuery, before_id: int | None) -> list[EventRow]:
@@ -197,7 +200,13 @@ def _bounds(query: EventQuery) -> list[ColumnElement[bool]]:
     return bounds
 
 
-def _row(work: Work, event: Event) -> EventRow:
+def _names(work: Work, events: list[Event]) -> dict[int, str]:
+    wanted = {event.actor_id for event in events if event.actor_id is not None}
+    accounts = work.session.scalars(select(Account).where(Account.id.in_(sorted(wanted))))
+    return {account.id: account.name for account in accounts}
+
+
+def _row(work: Work, event: Event, names: Mapping[int, str]) -> EventRow:
     is_own = event.actor_id is not None and event.actor_id == work.actor.account_id
     may_know = is_own or allows(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
     return EventRow(
@@ -214,4 +223,5 @@ def _row(work: Work, event: Event) -> EventRow:
         via=event.via,
         address=event.address if may_know else "",
         request_id=event.request_id if may_know else "",
+        actor_name=names.get(event.actor_id or 0, ""),
     )

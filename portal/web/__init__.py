@@ -8,6 +8,7 @@ from portal.web import (
     connect_s3,
     csrf,
     errors,
+    event_words,
     events,
     filters,
     gate,
@@ -55,6 +56,7 @@ def register(app: Flask, settings: Settings) -> None:
     gate.register(app)
     csrf.register(app)
     filters.register_filters(app)
+    event_words.register(app)
     layout.register(app)
     errors.register(app)
     for blueprint in BLUEPRINTS:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from portal.services import event_log
 from portal.services.event_log import TARGET_TYPES, EventQuery, EventRow
-from portal.web import exports, filters, gate, htmx
+from portal.web import event_words, exports, filters, gate, htmx
 from portal.web.forms.events import parse_event_query
 
 blueprint = Blueprint("events", __name__)
@@ -45,7 +45,7 @@ def index() -> Response:
         is_filtered=has_filter(query),
         newer_url=_page_url(after=page.newer_id),
         older_url=_page_url(before=page.older_id),
-        action_choices=[(name, name, None, name in query.actions) for name in actions],
+        action_choices=[(name, event_words.choice(name), None, name in query.actions) for name in actions],
         type_choices=[(name, name, None, name in query.target_types) for name in TARGET_TYPES],
     )
 

@@ -64,7 +64,7 @@ def _history(batches: list[checks.Batch]) -> dict[str, Any]:
         "latest": latest,
         "groups": group_checks(latest.results) if latest else [],
         "strip": strip,
-        "strip_label": f"{len(strip)} runs of checks, {failed} with a failure",
+        "strip_label": f"{len(strip)} {'run' if len(strip) == 1 else 'runs'} of checks, {failed} with a failure",
         "latest_label": strip_label(latest.results) if latest else "",
     }
 
