@@ -4,6 +4,8 @@ The people are those of `tests/integration/world.py`: ada (portal admin), erik (
 """
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +16,25 @@ from sqlalchemy import func, select
 from portal.app import create_app
 from portal.config import read_settings
 from portal.models import Event, Storage
+from portal.planning.states import WORKING, MigrationState
+from portal.services import migrations
 from portal.services.connect import ConnectS3, connect_s3
 from portal.services.register import RegisterLocal, register_local
 from portal.services.storages import StorageView, find_storage, view_of
 from portal.services.units import Units
+from portal.services.work import Work
 from tests.e2e.portal_process import PortalProcess
 from tests.integration.world import Portal, World, build_world
 from tests.servers import S3Server
+
+#: What a person asks of a migration: one of the functions of `portal.services.migrations`.
+Wish = Callable[[Work, str], object]
+
+#: How long a runner may take for what one wish sets going, seconds.
+STEP_SECONDS = 90.0
+
+#: States a runner leads out of by itself.
+BUSY = WORKING | {MigrationState.DRAFT}
 
 
 @dataclass
@@ -72,6 +86,32 @@ class Scene:
         outcome = connect_s3(self.units(), new)
         assert outcome.uid is not None, outcome
         return outcome.uid
+
+    def move(self, uid: str, target: Path, *wishes: Wish) -> str:
+        """Move a location to a directory until it waits for a person, then do each wish likewise; return the id."""
+        with self.inside.write_as("ada") as work:
+            made = migrations.create_migration(work, migrations.NewMigration(uid, str(target))).id
+        self._wait_until_it_rests(made)
+        for wish in wishes:
+            with self.inside.write_as("ada") as work:
+                wish(work, made)
+            self._wait_until_it_rests(made)
+        return made
+
+    def state(self, migration: str) -> MigrationState:
+        """Return the state of a migration."""
+        with self.inside.read_as("ada") as work:
+            return migrations.get_migration(work, migration).state
+
+    def _wait_until_it_rests(self, migration: str) -> None:
+        deadline = time.monotonic() + STEP_SECONDS
+        while True:
+            with self.inside.read_as("ada") as work:
+                view = migrations.get_migration(work, migration)
+            if not view.wish and view.state not in BUSY:
+                return
+            assert time.monotonic() < deadline, f"still {view.state}: {self.process.log[-2000:]}"
+            time.sleep(0.1)
 
     def view(self, uid: str) -> StorageView:
         """Return a location's record as it is now."""
