@@ -93,7 +93,10 @@ def up(context: Context) -> None:
     signal.signal(signal.SIGINT, stop)
     while not stopping and all(child.poll() is None for child in children):
         time.sleep(0.2)
-    codes = [_end(child) for child in children]
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+    codes = [_wait_for(child) for child in children]
     if not stopping:
         click.echo("portal: a process ended by itself, so the other one was stopped too.", err=True)
         sys.exit(next((code for code in codes if code), 1))
@@ -103,10 +106,8 @@ def _start(command: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, "-m", "portal", command])  # noqa: S603 - our own interpreter and words
 
 
-def _end(child: "subprocess.Popen[bytes]") -> int:
-    """Ask a child to end, then make it end."""
-    if child.poll() is None:
-        child.send_signal(signal.SIGTERM)
+def _wait_for(child: "subprocess.Popen[bytes]") -> int:
+    """Wait for a child that was asked to end, then make it end."""
     try:
         return child.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
