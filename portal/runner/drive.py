@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +29,10 @@ LOOK_SECONDS = 0.1
 
 #: How long workers get to leave their objects after they were told to stop.
 STOP_SECONDS = 15.0
+
+#: What a worker died over so often is not given to another one.
+MOST_DEATHS = 3
+AFTER_DEATHS = "Look at the runner's log and at the memory of its machine, then retry."
 
 #: What stops workers in mid-shard; other wishes wait for the end of a step.
 _URGENT = frozenset({Event.CANCEL, Event.PAUSE})
@@ -93,6 +98,7 @@ class Facts:
     storage_uid: str
     state: MigrationState
     wish: str
+    is_started: bool
     pass_number: int
     plan: dict[str, Any]
     ends: Ends
@@ -151,6 +157,7 @@ class Drive:
                 storage_uid=row.storage.uid if row.storage else "",
                 state=MigrationState(row.state),
                 wish=row.wish,
+                is_started=row.started_at is not None,
                 pass_number=row.pass_number,
                 plan=dict(row.plan or {}),
                 ends=Ends(
@@ -181,10 +188,20 @@ class Drive:
     def run(self, call: Callable[..., Any], *arguments: Any, is_short: bool = False) -> Answer:
         """Run one job in a worker process and wait for it. A short one is waited for whatever is wished.
 
+        A job whose worker died is run again: every job may be.
+
         Raises:
             Interrupted: a person wishes something else, or the runner stops; the job was told to end.
             LeaseLost: somebody else has the lease.
         """
+        for _ in range(MOST_DEATHS):
+            try:
+                return self._run_once(call, *arguments, is_short=is_short)
+            except BrokenProcessPool:
+                continue
+        return Answer(None, f"Worker processes died {MOST_DEATHS} times over the same step.", AFTER_DEATHS)
+
+    def _run_once(self, call: Callable[..., Any], *arguments: Any, is_short: bool) -> Answer:
         future: Future[Answer] = self.tools.executor.submit(guarded, call, *arguments)
         try:
             while not wait([future], LOOK_SECONDS).done:

@@ -4,7 +4,6 @@ Functions and values here are picklable. Errors come back as values: an exceptio
 survive the trip between processes.
 """
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +104,7 @@ def inspect(ends: Ends, storage_uid: str) -> Inspection:
     with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
         warnings = _look_at_source(source, storage_uid)
         _refuse_foreign(target, storage_uid)
-        _probe(target)
+        _probe(target, storage_uid)
     return Inspection(warnings)
 
 
@@ -135,10 +134,11 @@ def _refuse_foreign(target: Backend, storage_uid: str) -> None:
         )
 
 
-def _probe(target: Backend) -> None:
+def _probe(target: Backend, storage_uid: str) -> None:
     if not target.capabilities.can_write:
         raise Refused(f"{target.root} can only be read.", hint="Choose a bucket or a folder.")
-    key = f"{MANAGED_FOLDER}/_probe/{secrets.token_hex(8)}"
+    key = _probe_key(storage_uid)
+    target.delete(key)
     try:
         target.write(key, [_PROBE], size_bytes=len(_PROBE))
         with target.open_read(key) as stream:
@@ -147,6 +147,11 @@ def _probe(target: Backend) -> None:
         target.delete(key)
     if found != _PROBE:
         raise ContentMismatch("The target gave back other bytes than were written.", hint="Look at that server.")
+
+
+def _probe_key(storage_uid: str) -> str:
+    """Return the one key of a location's probes, so that what a killed probe left is found again."""
+    return f"{MANAGED_FOLDER}/_probe/{storage_uid}"
 
 
 def make_plan(job: PlanJob) -> Plan:
@@ -220,7 +225,8 @@ def remove_marker(door: Door, storage_uid: str) -> None:
             backend.delete(MARKER_KEY)
 
 
-def remove_temporaries(door: Door, tags: tuple[str, ...]) -> int:
-    """Remove what killed writes left behind; return how many."""
+def remove_temporaries(door: Door, tags: tuple[str, ...], storage_uid: str) -> int:
+    """Remove what killed writes and a killed probe left behind; return how many writes."""
     with opened(door, timeouts=BULK) as backend:
+        backend.delete(_probe_key(storage_uid))
         return sum(backend.remove_temporaries(tag) for tag in tags)

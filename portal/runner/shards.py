@@ -9,7 +9,7 @@ from typing import Any
 
 from portal import database
 from portal.planning.estimates import Sample, estimate
-from portal.runner.drive import LOOK_SECONDS, STOP_SECONDS, Drive, Interrupted
+from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Interrupted
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
@@ -19,8 +19,6 @@ from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult
 from portal.transfer.shards import shard_files
 from portal.transfer.verify import verify_shard
 
-#: A shard whose worker died so often is not given to another one.
-_MOST_DEATHS = 3
 _MOST_SAMPLES = 120
 
 
@@ -151,7 +149,7 @@ class ShardRun:
 
     def _take_death(self, row: ShardRow) -> None:
         self._deaths[row.id] = self._deaths.get(row.id, 0) + 1
-        if self._deaths[row.id] < _MOST_DEATHS:
+        if self._deaths[row.id] < MOST_DEATHS:
             self._waiting.append(row)
             return
         self._fault = ShardResult(
@@ -160,8 +158,8 @@ class ShardRun:
             {},
             0,
             0,
-            error=f"Worker processes died {_MOST_DEATHS} times over the same {row.object_count} objects.",
-            hint="Look at the runner's log and at the memory of its machine, then retry.",
+            error=f"Worker processes died {MOST_DEATHS} times over the same {row.object_count} objects.",
+            hint=AFTER_DEATHS,
         )
 
     def _persist_sometimes(self) -> None:

@@ -41,6 +41,8 @@ def step(drive: Drive) -> bool:
 def _fulfil(drive: Drive, facts: Facts) -> bool:
     """Make the move a person wishes for; forget a wish that the state does not know."""
     event = Event(facts.wish)
+    if event is _E.RETRY and not facts.is_started:
+        event = _E.CHECK  # the checks failed, so they are what is tried again
     if event is _E.START and facts.state in {_S.DRAFT, _S.PREFLIGHT}:
         return False
     with drive.writing() as held:
@@ -64,14 +66,27 @@ def _prepare(held: Held, event: Event) -> None:
             row.pass_number += 1
     elif event is _E.CUT_OVER:
         held.note(fence_rounds=0)
-        row.pass_number += 1
+        if not _has_open_shards(held):
+            row.pass_number += 1
     elif event is _E.ROLL_BACK:
-        held.note(back=int(plan.get("back", 0)) + 1, back_rounds=0)
+        held.note(back=_rollback_number(held, int(plan.get("back", 0))), back_rounds=0, clean_back=0)
 
 
 def _has_open_shards(held: Held) -> bool:
-    rows = ledger.shards_of(held.work.session, held.migration.id, FORWARD, held.migration.pass_number)
+    """Tell whether the present pass is not done: it is gone on with, so that its temporaries are not left behind."""
+    return _are_open(held, FORWARD, held.migration.pass_number)
+
+
+def _are_open(held: Held, direction: str, number: int) -> bool:
+    rows = ledger.shards_of(held.work.session, held.migration.id, direction, number)
     return any(row.state != ledger.VERIFIED for row in rows)
+
+
+def _rollback_number(held: Held, last: int) -> int:
+    """Return the number of a rollback: one that stopped goes on, unless an object stands in its way."""
+    if last and (_are_open(held, BACK, last) or not ledger.bad_kinds(held.work.session, held.migration.id)):
+        return last
+    return last + 1
 
 
 def _begin(drive: Drive, _facts: Facts) -> None:

@@ -24,6 +24,8 @@ def switch(drive: Drive, facts: Facts) -> None:
     try:
         with drive.writing() as held:
             row = held.migration
+            if row.wish == Event.CANCEL:
+                return  # asked for in time: the next step fulfils it
             held.note(run_before=row.storage.run if row.storage else None)
             point_to(held.work, row, "target", run=row.uid)
             row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
@@ -96,11 +98,11 @@ def clean_up(drive: Drive, facts: Facts) -> None:
             shard_tag(held.migration.uid, *shard) for shard in ledger.open_shards(held.work.session, held.migration.id)
         )
     for call, arguments in (
-        (remove_temporaries, (facts.ends.target, tags)),
+        (remove_temporaries, (facts.ends.target, tags, facts.storage_uid)),
         (remove_marker, (facts.ends.target, facts.storage_uid)),
     ):
-        if call is remove_temporaries and not tags:
-            continue
+        if call is remove_temporaries and not tags and "pass" in facts.plan:
+            continue  # before there is a plan, a probe may have been left
         if call is remove_marker and int(facts.plan.get("pass", 0)) < 2:
             continue  # a marker is copied in a fence only, which begins another pass
         answer = drive.run(call, *arguments, is_short=True)

@@ -40,6 +40,9 @@ def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
             target.remove_temporaries(job.tag)
             copier = _Copier(source, target, journal, control, job.options)
             results = run_objects(plan, copier.handle, control, job.options.threads)
+            if len(results) == len(plan):
+                # A server that was away for a moment could not be told to drop what a failed try had begun.
+                target.remove_temporaries(job.tag)
         return results, len(results) == len(plan)
 
     return run_shard(job, job.copy_path, step)
