@@ -1,0 +1,80 @@
+"""Fixtures of the soak: one seeded run a test, on real processes, servers and databases; a table at the end."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.config import Settings
+from portal.engine import open_executor
+from tests.integration.conftest import app, local_base, new_app, portal, settings, world
+from tests.integration.moves import Moves
+from tests.integration.world import Portal, World
+from tests.soak.dice import Dice, throw
+from tests.soak.processes import CrashingS3
+from tests.soak.stage import Stage
+from tests.soak.table import Table
+
+__all__ = ["app", "local_base", "new_app", "portal", "settings", "world"]
+
+SEED = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1_000_000))
+RUNS = int(os.environ.get("SOAK_RUNS") or 60)
+
+_TABLE = Table(SEED)
+
+
+def pytest_report_header() -> str:
+    """Say how to do the same again."""
+    return (
+        f"soak: SOAK_SEED={SEED} SOAK_RUNS={RUNS}; one run again: SOAK_SEED={SEED} pytest tests/soak -k 'run-NUMBER-'"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test a run."""
+    if "dice" in metafunc.fixturenames:
+        runs = [throw(SEED, number) for number in range(RUNS)]
+        names = [f"run-{number}-{run.way}-{run.database}" for number, run in enumerate(runs)]
+        metafunc.parametrize("dice", runs, ids=names)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of what was run, and write it to the file that SOAK_TABLE names."""
+    text = _TABLE.text()
+    terminalreporter.write_line(text)
+    if path := os.environ.get("SOAK_TABLE"):
+        Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def table() -> Table:
+    """The table all runs are counted in."""
+    return _TABLE
+
+
+@pytest.fixture
+def database_kind(dice: Dice) -> str:
+    """The database of this run."""
+    return dice.database
+
+
+@pytest.fixture(scope="session")
+def crashing_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashingS3]:
+    """An S3 server that runs crash and start again."""
+    with CrashingS3(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def moves(portal: Portal, world: World, crashing_s3: CrashingS3, local_base: Path) -> Moves:
+    """The portal with its bucket server. Its own executor stays unused: the runners are processes."""
+    return Moves(portal, open_executor(1), crashing_s3, local_base)
+
+
+@pytest.fixture
+def stage(dice: Dice, moves: Moves, settings: Settings, crashing_s3: CrashingS3, tmp_path: Path) -> Iterator[Stage]:
+    """Both roots of a run, filled, and its runners."""
+    with Stage(dice, moves, settings, crashing_s3, tmp_path) as made:
+        yield made

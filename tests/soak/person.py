@@ -1,0 +1,208 @@
+"""A run: somebody moves a root from page to page while things go wrong around them."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from portal.errors import PortalError
+from portal.planning.states import WORKING, MigrationState
+from portal.services import migrations
+from portal.services.migrations import CutOver, MigrationView, NewMigration
+from tests.integration.world import Portal
+from tests.soak import invariants
+from tests.soak.dice import MUTATIONS, Dice, Fault, Goal, Kind
+from tests.soak.processes import CrashingS3, Runners
+from tests.soak.scene import Scene
+
+#: How long a migration may take to come to rest, on a machine that others use too.
+REST_SECONDS = 150.0
+
+#: How often a person tries again before giving up: more than the faults of a run.
+MOST_TRIES = 12
+
+_S = MigrationState
+_BEFORE_READY = frozenset({_S.COPYING, _S.VERIFYING, _S.READY, _S.PAUSED, _S.NEEDS_ATTENTION, _S.PLANNED})
+
+
+@dataclass
+class Person:
+    """Presses the buttons of one migration, looks at everything, and lets the faults of the dice happen."""
+
+    dice: Dice
+    scene: Scene
+    portal: Portal
+    runners: Runners
+    s3: CrashingS3
+    uid: str = ""
+    happened: Counter[str] = field(default_factory=Counter)
+    log: list[str] = field(default_factory=list)
+    _waiting: list[Fault] = field(default_factory=list)
+    _due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _state: MigrationState = _S.DRAFT
+    _tries: int = 0
+    _was_cancelled: bool = False
+    _has_written: bool = False
+    _began_at: float = field(default_factory=time.monotonic)
+
+    def move(self, storage_uid: str, target: str) -> MigrationView:
+        """Move the root as far as the dice say and return how it ended."""
+        self._waiting = list(self.dice.faults)
+        with self.portal.write_as("ada") as work:
+            self.uid = migrations.create_migration(work, NewMigration(storage_uid, target)).id
+        if self.dice.small_count % 3:
+            self.press(migrations.start)
+        while True:
+            view = self._rest()
+            self._note(f"at rest: {view.state} – {view.message}")
+            self._check_at_rest(view)
+            if not self._go_on(view):
+                return view
+
+    def press(self, service: Callable[..., object], *given: object) -> bool:
+        """Press a button; False when the portal refused."""
+        try:
+            with self.portal.write_as("ada") as work:
+                service(work, self.uid, *given)
+        except PortalError as error:
+            self._note(f"refused {service.__name__}: {error.message}")
+            return False
+        self._note(f"pressed {service.__name__}")
+        return True
+
+    def _rest(self) -> MigrationView:
+        """Wait until the next step is the person's; faults happen meanwhile."""
+        until = time.monotonic() + REST_SECONDS
+        while True:
+            view = self._look()
+            self._let_happen()
+            is_working = view.state in WORKING or view.state is _S.DRAFT or (view.wish and not view.state.is_final)
+            if not is_working and self.s3.is_up:
+                return view
+            assert time.monotonic() < until, f"no rest: {view.state}, {view.message}, wish {view.wish}"
+            time.sleep(0.05)
+
+    def _look(self) -> MigrationView:
+        with self.portal.read_as("ada") as work:
+            view = migrations.get_migration(work, self.uid)
+        invariants.check_registry(self.portal, self.uid)
+        self.runners.check()
+        if view.state is not self._state:
+            self._note(f"{view.state} – {view.message}")
+            self._state = view.state
+        for fault in [fault for fault in self._waiting if fault.phase == view.state]:
+            self._waiting.remove(fault)
+            self._due.append((time.monotonic() + fault.delay, lambda fault=fault: self._fire(fault)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        return view
+
+    def _let_happen(self) -> None:
+        now = time.monotonic()
+        ripe = [item for item in self._due if item[0] <= now]
+        self._due = [item for item in self._due if item[0] > now]
+        for _, act in ripe:
+            act()
+
+    def _fire(self, fault: Fault) -> None:
+        if fault.kind in MUTATIONS:
+            # In the fence nobody may write any more: it is soft, and the page says so.
+            if self._state not in _BEFORE_READY:
+                return
+            self._happen(fault, self.scene.mutate(fault.kind))
+        elif fault.kind is Kind.KILL_RUNNER:
+            self._happen(fault)
+            self.runners.kill(len(self.log))
+        elif fault.kind is Kind.KILL_WORKER:
+            if self.runners.kill_worker(len(self.log)):
+                self._happen(fault)
+        elif fault.kind is Kind.S3_DOWN:
+            self._crash_s3(fault)
+        elif fault.kind is Kind.PAUSE:
+            if self.press(migrations.pause):
+                self._happen(fault)
+        elif self.press(migrations.cancel):
+            self._happen(fault)
+            self._was_cancelled = True
+
+    def _crash_s3(self, fault: Fault) -> None:
+        if not self.s3.is_up:
+            return
+        self._happen(fault, f"for {fault.seconds} s")
+        self.s3.crash()
+        self._due.append((time.monotonic() + fault.seconds, self._start_s3))
+
+    def _start_s3(self) -> None:
+        self.s3.start()
+        self._note("S3 server up")
+
+    def _happen(self, fault: Fault, detail: str = "") -> None:
+        self.happened[fault.kind.value] += 1
+        self._note(f"{fault.kind} {detail}".rstrip())
+
+    def _note(self, words: str) -> None:
+        self.log.append(f"{time.monotonic() - self._began_at:7.2f} {words}")
+
+    def _check_at_rest(self, view: MigrationView) -> None:
+        """Check what must hold wherever a migration waits for a person."""
+        invariants.check_words(view)
+        invariants.check_story(self.portal, self.uid, view.state)
+        was_rolled_back = view.state is _S.ROLLED_BACK
+        if self._has_written and not was_rolled_back:
+            return  # a rollback that stopped may have brought some objects back already
+        invariants.check_source(self.scene, was_rolled_back=was_rolled_back)
+        invariants.check_target_honest(self.scene)
+        is_ready = view.state is _S.READY and not self.scene.is_dirty and "every" in view.message.lower()
+        if is_ready or view.state is _S.SOAKING:
+            invariants.check_target_equal(self.scene, with_marker=view.state is _S.SOAKING)
+
+    def _go_on(self, view: MigrationView) -> bool:
+        """Press the next button; False when there is none to press, or the person is content."""
+        if self._was_cancelled:
+            assert view.state in {_S.CANCELLED, _S.FAILED}, f"a cancel was taken, but it is {view.state}"
+            return False
+        assert self._tries < MOST_TRIES, f"{MOST_TRIES} tries, and still {view.state}: {view.message}"
+        wants_more = {
+            _S.PLANNED: lambda: self.press(migrations.start),
+            _S.PAUSED: lambda: self.press(migrations.resume),
+            _S.NEEDS_ATTENTION: self._try_again,
+            _S.READY: self._at_ready,
+            _S.SOAKING: self._at_soaking,
+        }
+        act = wants_more.get(view.state)
+        return act is not None and act()
+
+    def _try_again(self) -> bool:
+        self._tries += 1
+        if self.scene.has_conflict and self.exceptions():
+            self.scene.resolve()
+            self._note("the person moved the differing object away")
+        assert self.press(migrations.retry)
+        return True
+
+    def exceptions(self) -> list[str]:
+        """Return what the migration's page shows as in need of a look."""
+        if not self.uid:
+            return []
+        with self.portal.read_as("ada") as work:
+            page = migrations.get_page(work, self.uid)
+        return [f"{row.kind} {row.key}: {row.reason}" for row in page.exceptions]
+
+    def _at_ready(self) -> bool:
+        self._tries += 1
+        if self.dice.goal is Goal.READY and self._tries > 1:
+            return False
+        if self.dice.goal is Goal.READY:
+            assert self.press(migrations.retry)  # a look for what is new: nothing may be written twice
+            self.scene.is_dirty = False
+            return True
+        assert self.press(migrations.request_cut_over, CutOver(self.scene.old.name, registry_changed=True))
+        return True
+
+    def _at_soaking(self) -> bool:
+        if self.dice.goal is not Goal.ROLLED_BACK:
+            return False
+        self._tries += 1
+        if not self._has_written:
+            self.scene.write_at_new()
+            self._has_written = True
+        assert self.press(migrations.request_rollback)
+        return True

@@ -1,0 +1,113 @@
+"""The processes of a run: runners that are killed and started again, workers, and a server that crashes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from portal.config import Settings
+from tests.servers import S3Server
+
+_MAIN = Path(__file__).with_name("runner_main.py")
+
+
+class CrashingS3(S3Server):
+    """An S3 server that can die like a machine whose power fails: everything it held in memory is gone."""
+
+    def crash(self) -> None:
+        """Kill it; `start` brings it back on the same port."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def is_up(self) -> bool:
+        """Tell whether it runs."""
+        return self._process is not None
+
+
+class Runners:
+    """The runner processes of one portal; those that were killed are started again."""
+
+    def __init__(self, settings: Settings, count: int, log_path: Path) -> None:
+        self._environment = os.environ | {
+            "PORTAL_DATA_DIR": str(settings.data_dir),
+            "PORTAL_DATABASE_URL": settings.database_url,
+            "PORTAL_LOCAL_BASES": ":".join(str(base) for base in settings.local_bases),
+            "PORTAL_ALLOWED_ENDPOINTS": ",".join(settings.allowed_endpoints),
+            "PORTAL_LOG_LEVEL": "WARNING",
+            "PYTHONPATH": str(_MAIN.parents[2]),
+        }
+        self.log_path = log_path
+        self._processes = [self._start() for _ in range(count)]
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self.log_path.open("ab") as log:
+            command = [sys.executable, str(_MAIN), "runner", "--host", "portal-host"]
+            return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+
+    def kill(self, index: int) -> None:
+        """Kill a runner, the process alone, and start another."""
+        index %= len(self._processes)
+        self._processes[index].kill()
+        self._processes[index].wait()
+        self._processes[index] = self._start()
+
+    def kill_worker(self, index: int) -> bool:
+        """Kill one worker process of any runner; False when there is none now."""
+        workers = [worker for process in self._processes for worker in workers_of(process.pid)]
+        if not workers:
+            return False
+        try:
+            os.kill(workers[index % len(workers)], signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def check(self) -> None:
+        """Fail when a runner ended that nobody killed."""
+        for process in self._processes:
+            assert process.poll() is None, f"a runner ended by itself with {process.poll()}:\n{self.log()}"
+
+    def stop(self) -> None:
+        """End all of them in order; a runner that does not obey is killed and fails the run."""
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+        late = False
+        for process in self._processes:
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                late = True
+        assert not late, f"a runner did not end when told to:\n{self.log()}"
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def log(self) -> str:
+        """Return the end of what the runners wrote."""
+        return self.log_path.read_text(errors="replace")[-6000:] if self.log_path.exists() else ""
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the worker processes of a runner, oldest first."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid and b"spawn_main" in words:
+            found.append(int(entry.name))
+    return sorted(found)
