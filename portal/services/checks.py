@@ -116,7 +116,7 @@ def run_checks(units: Units, reference: str) -> Batch:
     """
     with units.reading() as work:
         storage = find_storage(work, reference, Action.STORAGE_CHECK)
-        attempt = _attempt(work, storage)
+        attempt = attempt_of(work, storage)
     results = try_again(attempt)
     with units.writing() as work:
         storage = find_storage(work, reference, Action.STORAGE_CHECK)
@@ -155,7 +155,7 @@ def elsewhere(door: Door) -> CheckResult:
     )
 
 
-def _attempt(work: Work, storage: Storage) -> Attempt:
+def attempt_of(work: Work, storage: Storage) -> Attempt:
     """Return how a registered location is tried again."""
     moving = select(Migration.id).where(Migration.storage_id == storage.id, Migration.state.not_in(sorted(FINAL)))
     writable = storage.mode is Mode.WRITABLE and work.session.scalar(moving.limit(1)) is None

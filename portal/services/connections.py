@@ -167,7 +167,7 @@ def check_serves(connection: Connection, root: Root) -> None:
             hint="Choose a connection of the same endpoint, or give a key.",
             field="connection_uid",
         )
-    if not any(_holds(scope, root) for scope in connection.scopes):
+    if not any(holds(scope, root) for scope in connection.scopes):
         may = ", ".join(scope_text(scope) for scope in connection.scopes)
         raise Refused(
             f"The connection {connection.name} may serve {may} only.",
@@ -176,8 +176,8 @@ def check_serves(connection: Connection, root: Root) -> None:
         )
 
 
-def _holds(scope: ConnectionScope, root: Root) -> bool:
-    """Compare whole parts: `data` does not hold `data2`."""
+def holds(scope: ConnectionScope, root: Root) -> bool:
+    """Tell whether a scope holds a root. Whole parts are compared: `data` does not hold `data2`."""
     inside = not scope.prefix or root.path == scope.prefix or root.path.startswith(scope.prefix + "/")
     return scope.bucket == root.bucket and inside
 

@@ -6,6 +6,7 @@ from portal.config import Settings
 from portal.web import (
     account,
     connect_s3,
+    connections,
     csrf,
     errors,
     event_words,
@@ -32,6 +33,7 @@ from portal.web import settings as settings_page
 BLUEPRINTS = (
     account.blueprint,
     connect_s3.blueprint,
+    connections.blueprint,
     events.blueprint,
     go.blueprint,
     health.blueprint,

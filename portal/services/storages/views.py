@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal.models import Storage
-from portal.permissions import Action, allows
+from portal.permissions import Action, OwnerTarget, allows
 from portal.services.access import storage_target
 from portal.services.connections import ConnectionRow, as_row
 from portal.services.work import Work
@@ -20,6 +20,7 @@ class Rights:
     manage: bool
     move: bool
     delete: bool
+    connection: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +121,7 @@ def view_of(work: Work, storage: Storage) -> StorageView:
             manage=allows(work.actor, Action.STORAGE_MANAGE, target),
             move=allows(work.actor, Action.STORAGE_MOVE, target),
             delete=allows(work.actor, Action.STORAGE_DELETE, target),
+            connection=storage.connection is not None
+            and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
         ),
     )

@@ -26,6 +26,7 @@ class Need(Enum):
     READ_GROUP = "read on the instance or in the space"
     ADMIN_GROUP = "admin of the instance or space"
     OWNER = "owner of the organisation"
+    OWN_CONNECTION = "acting for the connection's owner"
     PORTAL_ADMIN = "portal admin"
 
 
@@ -46,6 +47,7 @@ ANSWERS: Mapping[Need, tuple[Answer, ...]] = MappingProxyType(
         Need.READ_GROUP: (_S, _H, _G, _G, _G, _G, _G),
         Need.ADMIN_GROUP: (_S, _H, _R, _R, _G, _G, _G),
         Need.OWNER: (_S, _R, _R, _R, _R, _G, _G),
+        Need.OWN_CONNECTION: (_S, _H, _H, _H, _H, _H, _G),
         Need.PORTAL_ADMIN: (_S, _R, _R, _R, _R, _G, _G),
     }
 )
@@ -99,6 +101,13 @@ _BY_RULE: dict[str, dict[str, Route]] = {
         step="save",
     ),
     "/connect-s3/normalise": _post(Need.SIGNED_IN, root="s3://somewhere/atlas"),
+    "/connections": _get(Need.SIGNED_IN),
+    "/connections/<uid>": _get(Need.OWN_CONNECTION),
+    "/connections/<uid>/scopes": _post(Need.OWN_CONNECTION, scope="another/atlas"),
+    "/connections/<uid>/scopes/remove": _post(Need.OWN_CONNECTION, scope="somewhere"),
+    "/connections/<uid>/secret": _post(
+        Need.OWN_CONNECTION, access_key_id="AKIAEXAMPLEEXAMPLE11", secret_access_key="never/printed"
+    ),
     "/events": _get(Need.SIGNED_IN),
     "/events.csv": _get(Need.SIGNED_IN),
     "/events.json": _get(Need.SIGNED_IN),

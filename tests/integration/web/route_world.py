@@ -16,11 +16,11 @@ from portal.app import create_app
 from portal.config import Settings
 from portal.database import db
 from portal.models import Base
-from portal.planning.roots import local_root
-from portal.services import hosts, instances, migrations, server_grants, spaces
-from portal.services.accounts import NewAccount, PreparedAccount, add_account
+from portal.planning.roots import local_root, parse_root
+from portal.services import connections, hosts, instances, migrations, server_grants, spaces
+from portal.services.accounts import NewAccount, PreparedAccount, add_account, find_account
 from portal.services.register import RegisterLocal
-from portal.values import Role
+from portal.values import ConnectionKind, Role
 from tests.integration.roots import register_as
 from tests.integration.web.route_table import Route
 from tests.integration.world import Portal, build_world, password_hash
@@ -52,7 +52,8 @@ class RouteWorld:
     def path(self, rule: str, storage: str = "managed", **given: str) -> str:
         """Return a rule with its parameters filled in; `given` replaces what the world would say."""
         noun = rule.split("/")[1]
-        uid = {"storages": storage, "instances": "atlas", "spaces": "imaging", "migrations": "migration"}.get(noun, "")
+        uid = {"storages": storage, "instances": "atlas", "spaces": "imaging", "migrations": "migration"}
+        uid = {**uid, "connections": "connection"}.get(noun, "")
         is_organisation = "/members" in rule or rule.endswith("/<handle>/edit")
         handle = "rita" if "remove" in rule else "lab" if is_organisation or "infrastructure" in rule else "erik"
         values = {
@@ -160,11 +161,19 @@ def _fill(portal: Portal, base: Path) -> dict[str, str]:
     uids = {name: register_as(portal, "ada", new).uid or "" for name, new in places.items()}
     with portal.write_as("ada") as work:
         moving = migrations.create_migration(work, migrations.NewMigration(uids["managed"], str(base / "moved"))).id
+        connection = connections.add_connection(work, _unused_connection(find_account(work, "lab").id)).uid
     return {
         **uids,
         "migration": moving,
+        "connection": connection,
         "grant": str(grant),
         "atlas": world.instance_uid,
         "imaging": world.imaging_uid,
         "clinical": world.clinical_uid,
     }
+
+
+def _unused_connection(owner_id: int) -> connections.NewConnection:
+    """Return a connection to an endpoint that no test may reach."""
+    root = parse_root("s3://somewhere/atlas?endpoint_url=https://192.0.2.1", home="/", cwd="/")
+    return connections.NewConnection(owner_id, ConnectionKind.ACCESS_KEY, root, None, "AKIAEXAMPLE00", "never/printed")
