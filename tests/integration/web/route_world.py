@@ -52,8 +52,8 @@ class RouteWorld:
     def path(self, rule: str, storage: str = "managed", **given: str) -> str:
         """Return a rule with its parameters filled in; `given` replaces what the world would say."""
         noun = rule.split("/")[1]
-        uid = {"storages": storage, "instances": "atlas", "spaces": "imaging", "migrations": "migration"}
-        uid = {**uid, "connections": "connection"}.get(noun, "")
+        held = {"storages": storage, "instances": "atlas", "spaces": "imaging"}
+        uid = {**held, "migrations": "migration", "connections": "connection"}.get(noun, "")
         is_organisation = "/members" in rule or rule.endswith("/<handle>/edit")
         handle = "rita" if "remove" in rule else "lab" if is_organisation or "infrastructure" in rule else "erik"
         values = {

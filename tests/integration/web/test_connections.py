@@ -82,7 +82,7 @@ def test_no_page_and_no_event_holds_a_secret(client_as: ClientAs, url: str, buck
     pages = [refused.text, kept.text]
     for path in (url, "/connections", "/events", "/events.csv", "/events.json"):
         with client.get(path) as answer:
-            pages.append(answer.text)
+            pages.append(answer.get_data(as_text=True))
     for page in pages:
         assert WRONG not in page
         assert bucket.server.secret_key not in page
