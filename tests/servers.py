@@ -59,7 +59,7 @@ class Server:
         assert self._process is None, "already started"
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [*stepping_down_to(self.run_as()), *self.command()],
+                [*wrapper(self.run_as(), stop_with_us=True), *self.command()],
                 env=self.environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -153,8 +153,9 @@ class PostgresServer(Server):
 
     def __init__(self) -> None:
         shared_memory = Path("/dev/shm")
-        folder = Path(tempfile.mkdtemp(prefix="portal-pg-", dir=shared_memory if shared_memory.is_dir() else None))
-        super().__init__(folder)
+        parent = shared_memory if shared_memory.is_dir() else Path(tempfile.gettempdir())
+        _remove_leftovers(parent)
+        super().__init__(Path(tempfile.mkdtemp(prefix=f"portal-pg-{os.getpid()}-", dir=parent)))
         self.bin = _postgres_bin()
         self.password = secrets.token_urlsafe(12)
         self._count = 0
@@ -226,7 +227,7 @@ class PostgresServer(Server):
         options = ["--username=portal", f"--pwfile={password_file}", "--auth=password", "--encoding=UTF8"]
         initdb = [str(self.bin / "initdb"), "-D", str(self.folder / "data"), *options, "--locale=C.UTF-8", "--no-sync"]
         result = subprocess.run(
-            [*stepping_down_to(owner), *initdb],
+            [*wrapper(owner), *initdb],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -271,12 +272,25 @@ class SqliteTemplate:
         return f"sqlite:///{path}"
 
 
-def stepping_down_to(account: str | None) -> list[str]:
-    """Return the words before a command that make it run as `account`; none for None."""
-    if account is None:
-        return []
-    entry = pwd.getpwnam(account)
-    return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", "--"]
+def wrapper(account: str | None, *, stop_with_us: bool = False) -> list[str]:
+    """Return the words before a command that make it run as `account`; None means our own.
+
+    With `stop_with_us` the kernel stops it when the thread that started it ends: a killed test run leaves none behind.
+    """
+    words = ["setpriv"]
+    if account is not None:
+        entry = pwd.getpwnam(account)
+        words += [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
+    if stop_with_us:
+        words.append("--pdeathsig=INT")
+    return [*words, "--"] if len(words) > 1 else []
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove the folders of test runs that were killed; their names hold the number of a process that is gone."""
+    for folder in parent.glob("portal-pg-*-*"):
+        if not Path("/proc", folder.name.split("-")[2]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _postgres_bin() -> Path:
