@@ -154,7 +154,8 @@ def move(state: MigrationState, event: Event) -> MigrationState:
     following = MOVES[state].get(event)
     if following is None:
         deed = _DEEDS.get(event, event.value.replace("_", " "))
-        raise Conflict(f"A migration that is {state.label} cannot be {deed}.", hint=_hint(state))
+        stand = state.label if state is _S.NEEDS_ATTENTION else f"is {state.label}"
+        raise Conflict(f"A migration that {stand} cannot be {deed}.", hint=_hint(state))
     return following
 
 
