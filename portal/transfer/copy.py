@@ -4,7 +4,7 @@ Every object is streamed once through SHA-256 and MD5 to a create-only write. Wh
 by hash. Only what this migration wrote, proven by its hash, is taken away to make room for a newer version.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
@@ -66,14 +66,14 @@ class _Copier:
             raise
         except StorageError as error:
             self._control.count_failure(error)
-            return _bad(item, Outcome.FAILED, str(error))
+            return self._bad(item, Outcome.FAILED, str(error))
         self._journal.finish(result)
         return result
 
     def _copy(self, item: PlannedObject) -> ObjectResult:
         before = self._source.info(item.key)
         if before is None:
-            return _bad(item, Outcome.MISSING, "The source has no such object any more.")
+            return self._bad(item, Outcome.MISSING, "The source has no such object any more.")
         earlier = self._finished_earlier(item, before)
         if earlier is not None:
             return earlier
@@ -92,17 +92,22 @@ class _Copier:
         try:
             with self._source.open_read(item.key) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
-                written = self._target.write(key, chunks, size_bytes=before.size_bytes)
+                written = self._target.write(key, self._noted(key, chunks, digests), size_bytes=before.size_bytes)
         except ObjectExists:
             return self._compare_existing(item, before, is_ours=was_tried)
         except ObjectNotFound:
             if self._source.info(item.key) is not None:
                 raise
-            return _bad(item, Outcome.MISSING, "The source deleted the object while it was read.")
+            return self._bad(item, Outcome.MISSING, "The source deleted the object while it was read.")
         if self._is_changed(before):
             self._take_back(written)
             return _changed(item, digests.sha256)
         return _copied(item, before, written, digests)
+
+    def _noted(self, key: str, chunks: Iterable[bytes], digests: Digests) -> Iterator[bytes]:
+        """Yield chunks; after the last, before the target publishes them, note what a kill would leave there."""
+        yield from chunks
+        self._journal.stream(key, digests.sha256)
 
     def _compare_existing(self, item: PlannedObject, before: ObjectInfo, *, is_ours: bool) -> ObjectResult:
         key = _at(item)
@@ -116,17 +121,30 @@ class _Copier:
     def _compare(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo, *, is_ours: bool) -> ObjectResult:
         """Hash both sides; the target stays as it is whatever comes out."""
         if there.size_bytes != before.size_bytes:
+            self._drop_stale(there.key)
             words = f"The target holds {there.size_bytes:,} bytes under this key, the source {before.size_bytes:,}."
             return _conflict(item, before, there, words)
         read = (self._control, self._options.chunk_bytes)
         here, other = hash_object(self._source, item.key, *read), hash_object(self._target, there.key, *read)
         if self._is_changed(before):
-            return _changed(item, None)
+            return _changed(item, self._journal.streamed(there.key))
         if here.sha256 != other.sha256:
+            self._drop_stale(there.key)
             return _conflict(item, before, there, "The target holds other bytes of the same length under this key.")
         if is_ours:
             return _copied(item, before, there, here)
         return _equal(item, before, there, here)
+
+    def _drop_stale(self, key: str) -> None:
+        """Delete what an interrupted try of ours left under a key whose source has changed since, if it still is that.
+
+        Raises:
+            StorageError: it was deleted; try again.
+        """
+        digest = self._journal.streamed(key)
+        if digest is not None and self._holds(key, digest):
+            self._target.delete(key)
+            raise StorageError(f"{key} was left by an interrupted try and has changed since.", retryable=True)
 
     def _make_room(self, item: PlannedObject) -> None:
         """Delete what an earlier pass wrote, if it still is that."""
@@ -158,6 +176,19 @@ class _Copier:
         after = self._source.info(before.key)
         return after is None or not is_unchanged(after, before)
 
+    def _bad(self, item: PlannedObject, outcome: Outcome, reason: str) -> ObjectResult:
+        """Return a result for an object that is not at the target as it should; what is ours stays known as ours."""
+        digest = self._journal.streamed(_at(item)) or item.ours_sha256
+        return ObjectResult(
+            item.key,
+            item.size_bytes,
+            outcome,
+            sha256=digest,
+            reason=reason,
+            is_ours=digest is not None,
+            target_key=item.target_key,
+        )
+
     def _finished_earlier(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult | None:
         """Return the result of an earlier run of this shard, if both sides still look as they did then."""
         done = self._journal.finished.get(item.key)
@@ -174,19 +205,6 @@ def _at(item: PlannedObject) -> str:
 def _left(item: PlannedObject) -> ObjectResult:
     return ObjectResult(
         item.key, item.size_bytes, Outcome.LEFT, target_modified_at=item.modified_at, target_etag=item.etag
-    )
-
-
-def _bad(item: PlannedObject, outcome: Outcome, reason: str) -> ObjectResult:
-    """Return a result for an object that is not at the target as it should; what was ours stays known as ours."""
-    return ObjectResult(
-        item.key,
-        item.size_bytes,
-        outcome,
-        sha256=item.ours_sha256,
-        reason=reason,
-        is_ours=item.ours_sha256 is not None,
-        target_key=item.target_key,
     )
 
 

@@ -25,6 +25,7 @@ class Journal:
     def __init__(self, path: str) -> None:
         self.finished: dict[str, ObjectResult] = {}
         self._tried: set[str] = set()
+        self._streamed: dict[str, str] = {}
         self._lock = Lock()
         self._load(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -38,9 +39,18 @@ class Journal:
         self._tried.add(key)
         self._append({"begin": key})
 
+    def stream(self, key: str, sha256: str) -> None:
+        """Note the hash of what is about to be published under this key."""
+        self._streamed[key] = sha256
+        self._append({"stream": key, "sha256": sha256})
+
+    def streamed(self, key: str) -> str | None:
+        """Return the hash of what we may have published under this key; None when nothing got so far."""
+        return self._streamed.get(key)
+
     def disown(self, key: str) -> None:
         """Note that what lies under this key was there before our write."""
-        self._tried.discard(key)
+        self._forget(key)
         self._append({"disown": key})
 
     def finish(self, result: ObjectResult) -> None:
@@ -50,6 +60,10 @@ class Journal:
     def close(self) -> None:
         """Close the file; it stays."""
         os.close(self._file)
+
+    def _forget(self, key: str) -> None:
+        self._tried.discard(key)
+        self._streamed.pop(key, None)
 
     def _append(self, event: dict[str, str]) -> None:
         # A line break first: a torn line of a killed run then spoils nothing after it.
@@ -72,7 +86,9 @@ class Journal:
             if "begin" in event:
                 self._tried.add(event["begin"])
             elif "disown" in event:
-                self._tried.discard(event["disown"])
+                self._forget(event["disown"])
+            elif "stream" in event:
+                self._streamed[event["stream"]] = event["sha256"]
             else:
                 result = decode_result(event["finish"].encode())
                 self.finished[result.key] = result

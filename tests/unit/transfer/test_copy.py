@@ -122,6 +122,45 @@ def test_an_object_begun_by_a_killed_run_is_ours(tmp_path: Path) -> None:
     assert all(result.is_ours for result in move.copy())
 
 
+def killed_after_writing_a(tmp_path: Path) -> tuple[Memory, Move]:
+    """Return a world where a worker was killed right after it had written `a`."""
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+
+    def die(key: str) -> None:
+        raise KeyboardInterrupt
+
+    meddle(world, "target", after_write=die)
+    with pytest.raises(KeyboardInterrupt):
+        copy_shard(single_threaded(move.jobs[0]), move.opener)
+    world.wrap = lambda backend: backend
+    return world, move
+
+
+def test_an_object_of_a_killed_run_that_changed_since_is_written_anew(tmp_path: Path) -> None:
+    world, move = killed_after_writing_a(tmp_path)
+    world.source.objects["a"] = b"longer"
+    assert outcomes(move.copy()) == {"a": "copied", "b": "copied"}
+    assert world.target.objects == {"a": b"longer", "b": b"2"}
+
+
+def test_an_object_of_a_killed_run_that_the_source_deleted_since_goes_with_the_next_delta(tmp_path: Path) -> None:
+    world, move = killed_after_writing_a(tmp_path)
+    del world.source.objects["a"]
+    assert outcomes(move.copy()) == {"a": "missing", "b": "copied"}
+    assert run_delta(move, world, [[result.path for result in move.copied]]) == {"a": "removed"}
+    assert world.target.objects == {"b": b"2"}
+
+
+def test_an_object_of_a_killed_run_that_somebody_replaced_is_not_touched(tmp_path: Path) -> None:
+    world, move = killed_after_writing_a(tmp_path)
+    world.source.objects["a"] = b"longer"
+    world.target.objects["a"] = b"theirs"
+    assert outcomes(move.copy()) == {"a": "conflict", "b": "copied"}
+    assert world.target.objects["a"] == b"theirs"
+
+
 def test_an_object_that_appeared_after_the_plan_is_compared_not_claimed(tmp_path: Path) -> None:
     world = Memory({"a": b"1", "b": b"2"})
     move = move_in(world, tmp_path)
