@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from tests.integration.world import Portal, World
 from tests.soak.dice import Dice, throw
 from tests.soak.processes import CrashingS3
 from tests.soak.stage import Stage
-from tests.soak.table import Table
+from tests.soak.table import table_of
 
 __all__ = ["app", "local_base", "new_app", "portal", "settings", "world"]
 
 SEED = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1_000_000))
 RUNS = int(os.environ.get("SOAK_RUNS") or 60)
 
-_TABLE = Table(SEED)
+# pytest-xdist's processes draw the same runs.
+os.environ["SOAK_SEED"] = str(SEED)
+
+_BEGAN_AT = time.monotonic()
 
 
 def pytest_report_header() -> str:
@@ -42,16 +46,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of what was run, and write it to the file that SOAK_TABLE names."""
-    text = _TABLE.text()
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    runs = [value for report in reports for name, value in getattr(report, "user_properties", ()) if name == "soak"]
+    text = table_of(SEED, runs, time.monotonic() - _BEGAN_AT)
     terminalreporter.write_line(text)
     if path := os.environ.get("SOAK_TABLE"):
         Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-@pytest.fixture
-def table() -> Table:
-    """The table all runs are counted in."""
-    return _TABLE
 
 
 @pytest.fixture

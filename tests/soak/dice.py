@@ -88,7 +88,7 @@ def throw(seed: int, number: int) -> Dice:
         way=way,
         database=DATABASES[number // len(WAYS) % len(DATABASES)],
         goal=goal,
-        small_count=chance.choice((40, 120, 200, 350)),
+        small_count=chance.choice((40, 80, 160, 280)),
         large_bytes=chance.choice((0, 6 * MIB, 17 * MIB + 11)),
         has_marker=chance.random() < 0.7,
         foreign=chance.choices(("empty", "its own", "equal", "differing"), (5, 2, 2, 1))[0],

@@ -74,8 +74,8 @@ class Person:
         """Wait until the next step is the person's; faults happen meanwhile."""
         until = time.monotonic() + REST_SECONDS
         while True:
-            view = self._look()
             self._let_happen()
+            view = self._look()
             is_working = view.state in WORKING or view.state is _S.DRAFT or (view.wish and not view.state.is_final)
             if not is_working and self.s3.is_up:
                 return view

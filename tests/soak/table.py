@@ -2,40 +2,28 @@
 
 import os
 import platform
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tests.soak.dice import Dice
 
 
-@dataclass
-class Table:
-    """What all runs of a session did."""
+def row_of(dice: Dice, end: str, happened: Mapping[str, int], seconds: float) -> dict[str, Any]:
+    """Return what counts of one run, as plain values that pass between processes."""
+    traits = [dice.way, dice.database, f"runners at once: {dice.runner_count}", f"target before: {dice.foreign}"]
+    return {"traits": traits, "end": f"ended {end}", "happened": dict(happened), "seconds": seconds}
 
-    seed: int
-    began_at: float = field(default_factory=time.monotonic)
-    runs: Counter[str] = field(default_factory=Counter)
-    ends: Counter[str] = field(default_factory=Counter)
-    happened: Counter[str] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)
 
-    def count(self, dice: Dice, end: str, happened: Counter[str], seconds: float) -> None:
-        """Count one run."""
-        self.runs[dice.way] += 1
-        self.runs[dice.database] += 1
-        self.runs[f"{dice.runner_count} runner(s)"] += 1
-        self.ends[end] += 1
-        self.happened += happened
-        self.seconds.append(seconds)
-
-    def text(self) -> str:
-        """Return the table."""
-        rows = [("runs", len(self.seconds)), *sorted(self.runs.items())]
-        rows += [(f"ended {name}", count) for name, count in sorted(self.ends.items())]
-        rows += sorted(self.happened.items())
-        spent = round(time.monotonic() - self.began_at)
-        lines = ["| What | Count |", "| --- | ---: |", *(f"| {name} | {count} |" for name, count in rows)]
-        longest = max(self.seconds, default=0)
-        took = f"Seed {self.seed}, {spent // 60} min {spent % 60} s, the longest run {longest:.0f} s"
-        return "\n".join([*lines, "", f"{took}; {os.cpu_count()} cores, Python {platform.python_version()}."])
+def table_of(seed: int, runs: Sequence[Mapping[str, Any]], seconds: float) -> str:
+    """Return the table of all runs; `seconds` is how long they took together."""
+    traits = Counter(trait for run in runs for trait in run["traits"])
+    ends = Counter(run["end"] for run in runs)
+    happened: Counter[str] = Counter()
+    for run in runs:
+        happened.update(run["happened"])
+    rows = [("runs", len(runs)), *sorted(traits.items()), *sorted(ends.items()), *sorted(happened.items())]
+    longest = max((run["seconds"] for run in runs), default=0)
+    took = f"Seed {seed}, {seconds // 60:.0f} min {seconds % 60:.0f} s, the longest run {longest:.0f} s"
+    lines = ["", "| What | Count |", "| --- | ---: |", *(f"| {name} | {count} |" for name, count in rows), ""]
+    return "\n".join([*lines, f"{took}; {os.cpu_count()} cores, Python {platform.python_version()}."])
