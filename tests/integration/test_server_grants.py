@@ -11,7 +11,7 @@ from portal.errors import Conflict, InputError, PermissionDenied, Refused
 from portal.planning.roots import local_root, parse_root
 from portal.services import server_grants
 from portal.services.work import Work
-from portal.values import Root, StorageType
+from portal.values import MembershipRole, Root, StorageType
 
 As = Callable[..., AbstractContextManager[Work]]
 
@@ -61,8 +61,8 @@ def test_a_grant_to_an_organisation_counts_for_its_owners(work_as: As, world: ob
     with work_as("ada") as work:
         from portal.services import organisations
 
-        organisations.set_member(work, "lab", "erik", organisations.MembershipRole.OWNER)
-        organisations.set_member(work, "lab", "rita", organisations.MembershipRole.MEMBER)
+        organisations.set_member(work, "lab", "erik", MembershipRole.OWNER)
+        organisations.set_member(work, "lab", "rita", MembershipRole.MEMBER)
         server_grants.grant(work, "lab", s3("s3://acme"))
     for handle, expected in (("erik", True), ("rita", False), ("otto", False)):
         with work_as(handle) as work:
