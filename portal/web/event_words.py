@@ -1,5 +1,6 @@
 """Events in words: one wording for the storage overview, a migration's story and the events pages."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,6 +91,10 @@ _TONES = {
 _GOOD = frozenset({"migration.cut-over", "migration.released", "migration.rolled-back", "migration.verified"})
 
 
+#: What names leave out: where an S3-compatible root lies is in the title.
+_ENDPOINT = re.compile(r"\?endpoint_url=\S+")
+
+
 class _Values(dict[str, Any]):
     def __missing__(self, name: str) -> str:
         return name
@@ -97,7 +102,12 @@ class _Values(dict[str, Any]):
 
 def _phrase(action: str, after: Mapping[str, Any] | None = None, before: Mapping[str, Any] | None = None) -> str:
     known = PHRASES.get(action) or action.partition(".")[2].replace("-", " ")
-    return known.format_map(_Values({**(before or {}), **(after or {})}))
+    return short_name(known.format_map(_Values({**(before or {}), **(after or {})})))
+
+
+def short_name(text: str) -> str:
+    """Return a root, or a move from one to another, without endpoints."""
+    return _ENDPOINT.sub("", text)
 
 
 def title(row: EventRow) -> str:
@@ -136,4 +146,6 @@ def tone(action: str) -> str:
 
 def register(app: Flask) -> None:
     """Give templates the words."""
-    app.jinja_env.filters.update(event_title=title, event_sentence=sentence, story_sentence=story, event_tone=tone)
+    app.jinja_env.filters.update(
+        event_title=title, event_sentence=sentence, story_sentence=story, event_tone=tone, short_name=short_name
+    )

@@ -52,6 +52,12 @@ def test_an_event_reads_as_a_sentence(event: EventRow, title: str, sentence: str
     assert event_words.sentence(event) == sentence
 
 
+def test_endpoints_are_left_out() -> None:
+    event = row("storage.moved", {"root": "s3://b/a?endpoint_url=http://127.0.0.1:9000"})
+    assert event_words.title(event) == "Moved it to s3://b/a"
+    assert event_words.short_name("s3://b/a?endpoint_url=http://h:1 to /nfs/a") == "s3://b/a to /nfs/a"
+
+
 def test_names_and_values_are_escaped() -> None:
     event = row("storage.moved", {"root": "<img>"}, name="<script>")
     assert event_words.sentence(event) == "<b>&lt;script&gt;</b> moved it to &lt;img&gt;"
