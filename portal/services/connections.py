@@ -9,7 +9,7 @@ from sqlalchemy.orm import selectinload
 from portal.backends.base import S3Access
 from portal.errors import InputError, NotFound, Refused
 from portal.models import Connection, ConnectionScope, Migration, Storage
-from portal.permissions import Action, OwnerTarget, require
+from portal.permissions import Action, OwnerTarget, allows, require
 from portal.services.events import Change, record
 from portal.services.work import Work
 from portal.values import ConnectionKind, Root
@@ -148,9 +148,9 @@ def find_connection(work: Work, uid: str, action: Action = Action.CONNECTION_USE
     connection = work.session.scalar(
         select(Connection).where(Connection.uid == uid).options(selectinload(Connection.scopes))
     )
-    if connection is None:
+    # One answer for both: that somebody else has a connection of this uid is nobody's business.
+    if connection is None or not allows(work.actor, action, OwnerTarget(connection.owner_id, "connection")):
         raise NotFound(f"There is no connection {uid}, or it is not yours.", field="connection_uid")
-    require(work.actor, action, OwnerTarget(connection.owner_id, "connection"))
     return connection
 
 
