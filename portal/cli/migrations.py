@@ -85,7 +85,11 @@ def start(
         return
     view = _follow(context, uid)
     if then_cut_over and view.state is _S.READY:
-        _request_cut_over(context, uid, registry_changed)
+        try:
+            _request_cut_over(context, uid, registry_changed)
+        except InputError:
+            _finish(view, as_json)  # everything is copied and waits: say which migration it is, then why
+            raise
         view = _follow(context, uid)
     _finish(view, as_json, wanted={_S.SOAKING} if then_cut_over else {_S.READY})
 
@@ -178,7 +182,7 @@ def _request_cut_over(context: Context, uid: str, registry_changed: bool) -> Mig
         if change is not None and not registry_changed:
             raise InputError(
                 f"{change.instance} has its own registry, where the root must change too:\n{change.sql}\n",
-                hint="Run this there right after the cut-over and give --registry-changed.",
+                hint=f"Run this there, then: portal migration cut-over {uid} --registry-changed",
                 field="registry_changed",
             )
         return migrations.request_cut_over(work, uid, migrations.CutOver(name, registry_changed))
