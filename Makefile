@@ -79,7 +79,7 @@ clients: test-tools ## Run the tests with real LaminDB clients
 
 .PHONY: soak
 soak: test-tools ## Run the long tests: kill, resume, load
-	$(PYTEST) tests/soak --timeout 3600
+	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
 
 .PHONY: bench
 bench: $(DEV_READY) ## Measure beside other tools
