@@ -211,6 +211,29 @@ def test_an_answer_lost_after_the_write_does_not_make_our_object_foreign(tmp_pat
     assert (found.outcome, found.is_ours) == ("copied", True)
 
 
+class Leaving(Meddler):
+    """A backend whose writes leave something behind, as when a server is away that should drop an upload."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.left: set[str] = set()
+        super().__init__(backend, after_write=self.left.add)
+
+    def remove_temporaries(self, tag: str) -> int:
+        count = len(self.left)
+        self.left.clear()
+        return count
+
+
+def test_what_a_failed_try_could_not_drop_is_dropped_at_the_end_of_the_shard(tmp_path: Path) -> None:
+    world = Memory({"a": b"1", "b": b"2"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    leaving = Leaving(world.target)
+    world.wrap = lambda backend: leaving if backend is world.target else backend
+    assert outcomes(move.copy()) == {"a": "copied", "b": "copied"}
+    assert leaving.left == set()
+
+
 def test_permanent_errors_are_recorded_and_the_others_go_on(tmp_path: Path) -> None:
     world = Memory({"a": b"1", "b": b"2"})
     move = move_in(world, tmp_path)
