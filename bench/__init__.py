@@ -1,0 +1,1 @@
+"""Benchmarks beside other tools; `python -m bench` runs all, `python -m bench NAME` one."""
