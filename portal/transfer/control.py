@@ -51,9 +51,10 @@ class Control:
             Stopped: then.
         """
         if not self._halted.is_set() and self._stop_path and monotonic() - self._looked_at > _LOOK_SECONDS:
-            self._looked_at = monotonic()
             if Path(self._stop_path).exists():
                 self._halted.set()
+            # Last: a thread that comes meanwhile looks for itself.
+            self._looked_at = monotonic()
         if self._halted.is_set():
             raise Stopped
 
