@@ -69,7 +69,7 @@ def new_context(browser: Browser) -> Iterator[NewContext]:
     yield make
     for context in made:
         context.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

@@ -15,10 +15,12 @@ from sqlalchemy import func, select
 
 from portal.app import create_app
 from portal.config import read_settings
+from portal.errors import PortalError
 from portal.models import Event, Storage
 from portal.planning.states import WORKING, MigrationState
 from portal.services import migrations
 from portal.services.connect import ConnectS3, connect_s3
+from portal.services.migrations import MigrationView
 from portal.services.register import RegisterLocal, register_local
 from portal.services.storages import StorageView, find_storage, view_of
 from portal.services.units import Units
@@ -91,11 +93,15 @@ class Scene:
         """Move a location to a directory until it waits for a person, then do each wish likewise; return the id."""
         with self.inside.write_as("ada") as work:
             made = migrations.create_migration(work, migrations.NewMigration(uid, str(target))).id
-        self._wait_until_it_rests(made)
+        view = self._wait_until_it_rests(made)
         for wish in wishes:
-            with self.inside.write_as("ada") as work:
-                wish(work, made)
-            self._wait_until_it_rests(made)
+            try:
+                with self.inside.write_as("ada") as work:
+                    wish(work, made)
+            except PortalError as error:
+                error.add_note(f"{view.source_root} is {view.state}: {view.message} {view.hint}")
+                raise
+            view = self._wait_until_it_rests(made)
         return made
 
     def state(self, migration: str) -> MigrationState:
@@ -103,13 +109,13 @@ class Scene:
         with self.inside.read_as("ada") as work:
             return migrations.get_migration(work, migration).state
 
-    def _wait_until_it_rests(self, migration: str) -> None:
+    def _wait_until_it_rests(self, migration: str) -> MigrationView:
         deadline = time.monotonic() + STEP_SECONDS
         while True:
             with self.inside.read_as("ada") as work:
                 view = migrations.get_migration(work, migration)
             if not view.wish and view.state not in BUSY:
-                return
+                return view
             assert time.monotonic() < deadline, f"still {view.state}: {self.process.log[-2000:]}"
             time.sleep(0.1)
 

@@ -166,7 +166,7 @@ def test_a_root_that_another_instance_writes_becomes_read_only_and_nothing_is_wr
     expect(ada.get_by_text("This root is written by acme/screens.")).to_be_visible()
     expect(ada.get_by_text("Nothing was tried by writing.")).to_be_visible()
 
-    press(ada, "Connect")
+    press(ada, "Connect read-only")
     ada.wait_for_url("**/storages/*")
     expect(ada.get_by_text("This root is written by acme/screens.")).to_be_visible()
     expect(ada.get_by_text("Read-only").first).to_be_visible()
