@@ -238,3 +238,22 @@ def test_a_broken_upload_in_parts_keeps_no_record(s3: S3Backend) -> None:
     with pytest.raises(RuntimeError):
         s3.write("large", chunks(), size_bytes=20 * MEBIBYTE)
     assert next(s3._pages(Prefix="data/")).get("Contents", []) == []
+
+
+def test_an_upload_in_parts_that_a_restarted_server_forgot_may_be_tried_again(tmp_path: Path) -> None:
+    with S3Server(tmp_path) as server:
+        server.add_bucket("bucket")
+        options = UploadOptions(5 * MEBIBYTE, 5 * MEBIBYTE)
+        backend = S3Backend(s3_root(server, "bucket"), s3_access(server), tag="test", options=options)
+
+        def chunks() -> Iterator[bytes]:
+            yield bytes(6 * MEBIBYTE)
+            server.stop()
+            server.start()
+            yield bytes(6 * MEBIBYTE)
+
+        with pytest.raises(StorageError, match="given up the upload") as caught:
+            backend.write("large", chunks(), size_bytes=12 * MEBIBYTE)
+        assert caught.value.retryable
+        backend.write("large", [bytes(12 * MEBIBYTE)], size_bytes=12 * MEBIBYTE)
+        assert "large" in keys(backend)

@@ -102,6 +102,8 @@ def from_answer(answer: Mapping[str, Any], asked: Asked) -> StorageError:
         return _elsewhere(error, headers, asked, said)
     if code in _BUSY or status in {429, 503} or status >= 500:
         return _busy(headers, status, said)
+    if code == "NoSuchUpload":
+        return StorageError(f"The server has given up the upload of {asked.key}.", retryable=True, server_message=said)
     return _known(code, asked, said) or _by_status(code, status, asked, said)
 
 
