@@ -46,8 +46,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of what was run, and write it to the file that SOAK_TABLE names."""
+    if hasattr(terminalreporter.config, "workerinput"):
+        return
     reports = [report for found in terminalreporter.stats.values() for report in found]
-    runs = [value for report in reports for name, value in getattr(report, "user_properties", ()) if name == "soak"]
+    calls = [report for report in reports if getattr(report, "when", "") == "call"]
+    runs = [value for report in calls for name, value in report.user_properties if name == "soak"]
     text = table_of(SEED, runs, time.monotonic() - _BEGAN_AT)
     terminalreporter.write_line(text)
     if path := os.environ.get("SOAK_TABLE"):
