@@ -87,7 +87,7 @@ def test_a_registry_of_an_instance_is_confirmed_before_a_cut_over(
 ) -> None:
     uid = registered(typing, local_base / "cells", "--instance", "lab/atlas", "--owner", "lab")
     ran = typing.run("migration", "start", uid, str(local_base / "moved"), "--wait", "--cut-over", "--json")
-    assert ran.code == 1
+    assert (ran.code, ran.record["state"]) == (1, "ready")
     assert "UPDATE lamindb_storage" in ran.err
     assert "--registry-changed" in ran.err
     [row] = typing.record("migration", "list")
