@@ -141,8 +141,8 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-#: What the test server leaves among the objects when it is killed in an upload in parts.
-_SERVERS_OWN = "/.rclone_temp_multipart_"
+#: What the test server leaves among the objects when it is killed in a write.
+_SERVERS_OWN = "/.rclone_temp_"
 
 
 def tree(folder: Path) -> dict[str, str]:
