@@ -111,9 +111,7 @@ def test_a_locked_record_refuses_edits(client_as: ClientAs, local_uid: str) -> N
     assert "is locked" in answer.text
 
 
-def test_deleting_is_refused_with_the_blockers_then_done(
-    client_as: ClientAs, local_uid: str, local_base: Path
-) -> None:
+def test_deleting_is_refused_with_the_blockers_then_done(client_as: ClientAs, local_uid: str, local_base: Path) -> None:
     client, managed = client_as("ada"), local_base / "cells" / ".lamindb" / "xyz.csv"
     managed.write_text("data")
     page = client.get(f"/storages/{local_uid}/delete").text
