@@ -72,7 +72,9 @@ class Storage(Base):
     __table_args__ = (
         Index("uq_storage_default", "instance_id", unique=True, sqlite_where=text("is_default"),
               postgresql_where=text("is_default")),
-        Index("ix_storage_access", "space_id", "instance_id", "branch_id"),
+        # Who sees few locations has them found and sorted within this index alone: it repeats every key of an order.
+        Index("ix_storage_access", "space_id", "instance_id", "branch_id", "root", "type", "sort_place", "sort_space",
+              "sort_instance", "mode", "is_default", "sort_creator", "last_check_at", "created_at"),
         Index("ix_storage_owner", "owner_id", "instance_id"),
         Index("ix_storage_host", "host_id"),
         # One an order of the list: key, then root, then id. The order by last check is in revision 0002.

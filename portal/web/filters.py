@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 NBSP = "\u00a0"
 NOTHING = "–"
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -67,7 +68,7 @@ def format_when(at: datetime, now: datetime) -> str:
     for distance, word in ((0, "today"), (1, "yesterday"), (-1, "tomorrow")):
         if days == distance:
             return f"{word}, {at:%H:%M}"
-    return f"{at.day}{NBSP}{at:%b}" if at.year == now.year else f"{at.day}{NBSP}{at:%b %Y}"
+    return f"{at.day}{NBSP}{_MONTHS[at.month]}" + ("" if at.year == now.year else f" {at.year}")
 
 
 def show_when(at: datetime | None, now: datetime, exact: bool = False) -> str:
@@ -75,10 +76,11 @@ def show_when(at: datetime | None, now: datetime, exact: bool = False) -> str:
     if at is None:
         return "never"
     at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    text = f"{at.day}{NBSP}{at:%b %Y, %H:%M}" if exact else format_when(at, now)
-    full = f"{at.day} {at:%b %Y, %H:%M:%S} UTC"
+    day, clock = at.isoformat(timespec="seconds")[:19].split("T")
+    date = f"{at.day} {_MONTHS[at.month]} {at.year}"
+    text = f"{date.replace(' ', NBSP, 1)}, {clock[:5]}" if exact else format_when(at, now)
     # Lists hold many; no part is text that somebody gave, so none needs escaping.
-    return Markup(f'<time datetime="{at:%Y-%m-%dT%H:%M:%SZ}" title="{full}">{text}</time>')  # noqa: S704 - as said above
+    return Markup(f'<time datetime="{day}T{clock}Z" title="{date}, {clock} UTC">{text}</time>')  # noqa: S704 - as said above
 
 
 def root_parts(text: str) -> tuple[str, str, str, str]:

@@ -42,9 +42,14 @@ def register(app: Flask) -> None:
 
     def asset(name: str) -> str:
         """Return the address of a static file; it changes with the content, so browsers may keep it for ever."""
-        return url_for("static", filename=name, v=versions.get(name))
+        return f"{request.script_root}{app.static_url_path}/{name}?v={versions.get(name)}"
 
-    app.jinja_env.globals.update(asset=asset, icon_sprite=sprites[-1] if sprites else "icons.svg")
+    def icon_sheet() -> str:
+        """Return the address of the sprite; pages ask for it a hundred times, so not `url_for`."""
+        return f"{request.script_root}{app.static_url_path}/{sprite}"
+
+    sprite = sprites[-1] if sprites else "icons.svg"
+    app.jinja_env.globals.update(asset=asset, icon_sheet=icon_sheet)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000

@@ -322,7 +322,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_storage_uuid")),
     )
     with op.batch_alter_table("storage", schema=None) as batch_op:
-        batch_op.create_index("ix_storage_access", ["space_id", "instance_id", "branch_id"], unique=False)
+        batch_op.create_index(
+            "ix_storage_access",
+            [
+                "space_id",
+                "instance_id",
+                "branch_id",
+                "root",
+                "type",
+                "sort_place",
+                "sort_space",
+                "sort_instance",
+                "mode",
+                "is_default",
+                "sort_creator",
+                "last_check_at",
+                "created_at",
+            ],
+            unique=False,
+        )
         batch_op.create_index("ix_storage_by_created", ["created_at", "root", "id"], unique=False)
         batch_op.create_index("ix_storage_by_creator", ["sort_creator", "root", "id"], unique=False)
         batch_op.create_index("ix_storage_by_default", ["is_default", "root", "id"], unique=False)

@@ -17,7 +17,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-NEVER_CHECKED = "'0001-01-01 00:00:00.000000'"
+NEVER_CHECKED = "'1900-01-01 00:00:00.000000'"
 
 SORT_INPUTS = "host_id, region, space_id, instance_id, instance_uid, instance_slug, created_by_id"
 
@@ -124,7 +124,7 @@ def _postgresql() -> Sequence[str]:
     statements = [
         (
             "CREATE INDEX ix_storage_by_checked ON storage"
-            " (coalesce(last_check_at, TIMESTAMPTZ '0001-01-01 00:00:00+00'), root, id)"
+            " (coalesce(last_check_at, TIMESTAMPTZ '1900-01-01 00:00:00+00'), root, id)"
         ),
         f"CREATE FUNCTION storage_sort() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {changes} RETURN NEW; END $$",
         (

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Row, func
 
 from portal.models import Host, Instance, Space, Storage
-from portal.services.storage_list.listing import creator, cursor_of, read_page
-from portal.services.storage_list.plan import make_plan
+from portal.services.storage_list.listing import creator, cursor_of, read_page, select_by_id
+from portal.services.storage_list.plan import PageRange, make_plan
 from portal.services.storage_list.query import StorageQuery
 from portal.services.storage_list.rows import branch_name
 from portal.services.work import Work
@@ -22,7 +22,7 @@ EXPORT_COLUMNS = (
 #: Rows read at a time: memory stays bounded, and no transaction stays open while a slow reader takes them.
 CHUNK_ROWS = 1_000
 
-_EXPORTED: tuple[Any, ...] = (
+_EXPORTED_BY_ID = select_by_id(
     Storage.id,
     Storage.uid,
     Storage.root,
@@ -39,7 +39,6 @@ _EXPORTED: tuple[Any, ...] = (
     Storage.is_locked,
     Storage.created_at,
     Storage.updated_at,
-    Storage.last_check_at,
 )
 
 
@@ -56,11 +55,11 @@ def iterate_storages(
     cursor: tuple[Any, ...] | None = None
     while True:
         with work_factory() as work:
-            rows = read_page(work, plan, _EXPORTED, cursor, False, CHUNK_ROWS)
-        yield from map(_to_record, rows)
-        if len(rows) < CHUNK_ROWS:
+            lines = read_page(work, plan, _EXPORTED_BY_ID, PageRange(cursor, False, CHUNK_ROWS))
+        yield from (_to_record(line.row) for line in lines)
+        if len(lines) < CHUNK_ROWS:
             return
-        cursor = plan.order.values_of(cursor_of(plan, rows[-1]))
+        cursor = plan.order.values_of(cursor_of(plan, lines[-1]))
 
 
 def _to_record(row: Row[Any]) -> dict[str, object]:

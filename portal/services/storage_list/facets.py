@@ -1,13 +1,14 @@
 """What the filter menus offer."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, literal, null, select, union_all
 
 from portal.models import Account, Host, Instance, Space
 from portal.services.storage_list.filters import NO_INSTANCE
 from portal.services.work import Work
-from portal.values import ALL_SPACE_ID, Branch, Mode, StorageType
+from portal.values import ALL_SPACE_ID, ALL_SPACE_UID, Branch, Mode, StorageType
 
 #: A menu with more is no help; the search field and the address still take every value.
 MOST_CHOICES = 300
@@ -47,25 +48,40 @@ _MODES = tuple(Choice(mode.value, mode.value.capitalize()) for mode in Mode)
 _BRANCHES = tuple(Choice(branch.label, branch.label.capitalize()) for branch in reversed(Branch))
 
 
-def list_facets(work: Work) -> Facets:
-    """Return the choices in the actor's reach: three queries over small tables, none over the locations."""
-    spaces = work.session.execute(
-        select(Space.uid, Space.name, Account.handle)
+def _choices() -> Select[Any]:
+    """Return the query for spaces, instances and hosts, each with a limit: (kind, value, label, owner)."""
+    spaces = (
+        select(literal("space").label("kind"), Space.uid.label("value"), Space.name.label("label"), Account.handle)
         .outerjoin(Account, Account.id == Space.owner_id)
-        .where(Space.id.in_([ALL_SPACE_ID, *work.actor.spaces]))
-        .order_by(Space.id != ALL_SPACE_ID, Space.name, Account.handle)
+        .where(Space.id.in_(bindparam("spaces", expanding=True)))
         .limit(MOST_CHOICES)
     )
-    instances = work.session.scalars(
-        select(Instance.slug).where(Instance.id.in_(list(work.actor.instances))).order_by(Instance.slug)
+    instances = (
+        select(literal("instance"), Instance.slug, Instance.slug, null())
+        .where(Instance.id.in_(bindparam("instances", expanding=True)))
         .limit(MOST_CHOICES)
-    )  # fmt: skip
-    hosts = work.session.scalars(select(Host.name).order_by(Host.name).limit(MOST_CHOICES))
+    )
+    hosts = select(literal("host"), Host.name, Host.name, null()).limit(MOST_CHOICES)
+    # SQLite takes a limit only in a query of its own.
+    return select(union_all(*(select(part.subquery()) for part in (spaces, instances, hosts))).subquery())
+
+
+_CHOICES = _choices()
+
+
+def list_facets(work: Work) -> Facets:
+    """Return the choices in the actor's reach: one query over small tables, none over the locations."""
+    reach = {"spaces": [ALL_SPACE_ID, *work.actor.spaces], "instances": list(work.actor.instances)}
+    found: dict[str, list[Choice]] = {"space": [], "instance": [], "host": []}
+    for kind, value, label, owner in work.session.execute(_CHOICES, reach):
+        found[kind].append(Choice(value, f"{owner}/{label}" if owner else label))
+    for choices in found.values():
+        choices.sort(key=lambda choice: (choice.value != ALL_SPACE_UID, choice.label.lower(), choice.value))
     return Facets(
         types=_TYPES,
-        spaces=tuple(Choice(uid, f"{owner}/{name}" if owner else name) for uid, name, owner in spaces),
-        instances=(Choice(NO_INSTANCE, "none"), *(Choice(slug, slug) for slug in instances)),
-        hosts=tuple(Choice(name, name) for name in hosts),
+        spaces=tuple(found["space"]),
+        instances=(Choice(NO_INSTANCE, "none"), *found["instance"]),
+        hosts=tuple(found["host"]),
         modes=_MODES,
         branches=_BRANCHES,
     )

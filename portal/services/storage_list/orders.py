@@ -11,12 +11,12 @@ from portal.models import Storage
 from portal.planning.cursors import Part, decode_cursor, encode_cursor
 
 #: What a location that was never checked counts as, so that no order has to deal with NULL.
-NEVER = datetime(1, 1, 1, tzinfo=UTC)
+NEVER = datetime(1900, 1, 1, tzinfo=UTC)
 
 #: The same in the words of the index `ix_storage_by_checked`; a bound value would not match it.
 _NEVER_IN_SQL = {
-    "sqlite": "'0001-01-01 00:00:00.000000'",
-    "postgresql": "TIMESTAMPTZ '0001-01-01 00:00:00+00'",
+    "sqlite": "'1900-01-01 00:00:00.000000'",
+    "postgresql": "TIMESTAMPTZ '1900-01-01 00:00:00+00'",
 }
 
 _COLUMNS: dict[str, Any] = {

@@ -7,10 +7,10 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, literal, null, select, true
 
 from portal.models import Storage
 from portal.services.storage_list.filters import all_conditions, filter_conditions
@@ -26,6 +26,22 @@ MOST_COUNTED = 1_000
 MOST_GATHERED = 5_000
 
 
+#: So few rows are searched one by one, without asking the full-text index.
+FEW = 100
+
+#: Reading in order is chosen when it is expected to read this many times fewer rows than gathering would.
+ORDER_ADVANTAGE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PageRange:
+    """Which page: after `cursor` (None: the first), read backwards or not, at most `limit` rows."""
+
+    cursor: tuple[Any, ...] | None
+    is_backwards: bool
+    limit: int
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How the pages of one query are read.
@@ -33,7 +49,7 @@ class Plan:
     Attributes:
         conditions: what a row must fulfil.
         is_gathered: whether few rows fulfil them, so that they are sorted after they are found.
-        match_count: how many rows match, exact up to MOST_COUNTED.
+        match_count: how many rows match, exact up to MOST_COUNTED; None where the page itself tells.
         total: how many there are without search and filters, exact up to MOST_COUNTED.
     """
 
@@ -42,54 +58,95 @@ class Plan:
     dialect: str
     conditions: Sequence[ColumnElement[bool]]
     is_gathered: bool
-    match_count: int
+    match_count: int | None
     total: int
 
-    def page(self, cursor: tuple[Any, ...] | None, is_backwards: bool, limit: int) -> Select[Any]:
-        """Return the query for the ids of a page: columns `id`, `k0`, `k1` …, in the order it is read in."""
+    def page(self, page: PageRange) -> Select[Any]:
+        """Return the query for the ids of a page, in the order it is read in.
+
+        Columns: the key, the root unless it is the key, the id; then `match_count`, NULL where the plan has it.
+        """
         keys = self.order.expressions(self.dialect)
-        named = [expression.label(f"k{position}") for position, expression in enumerate(keys)]
-        query = select(*named)
         if self.is_gathered:
-            found = query.where(*self.conditions).limit(MOST_GATHERED).subquery("found")
-            keys, query = tuple(found.c), select(*found.c)
+            query, keys = self._gathered(keys)
         elif self.dialect == "sqlite":
-            query = query.where(and_(*self.conditions).is_(true()))
+            query = select(*keys, null().label("match_count")).where(and_(*self.conditions).is_(true()))
         else:
-            query = query.where(*self.conditions)
-        falls = self.is_falling != is_backwards
-        if cursor is not None:
-            query = query.where(beyond(keys, cursor, falls))
-        return query.order_by(*(key.desc() if falls else key for key in keys)).limit(limit)
+            query = select(*keys, null().label("match_count")).where(*self.conditions)
+        falls = self.is_falling != page.is_backwards
+        if page.cursor is not None:
+            query = query.where(beyond(keys, page.cursor, falls))
+        return query.order_by(*(key.desc() if falls else key for key in keys)).limit(page.limit)
+
+    def _gathered(self, keys: Sequence[ColumnElement[Any]]) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
+        """Return the query over all rows that match, with their number where it is not known, and its keys."""
+        labels = [key.label(f"k{position}") for position, key in enumerate(keys)]
+        # The limit is never reached; it keeps the planner from reading in order instead.
+        rows = select(*labels).where(*self.conditions).limit(MOST_GATHERED)
+        if self.match_count is not None:
+            found = rows.subquery("found")
+            return select(*found.c, null().label("match_count")), tuple(found.c)
+        named = rows.cte("found")
+        count = select(func.count()).select_from(named).scalar_subquery().label("match_count")
+        return select(*named.c, count), tuple(named.c)
 
 
 def make_plan(work: Work, query: StorageQuery) -> Plan:
-    """Ask the database how much there is, and choose: two or three queries, each with an end."""
-    dialect = work.session.get_bind().dialect.name
-    base = filter_conditions(work, query)
-    base_count = _count(work, base, MOST_GATHERED)
-    is_gathered = base_count <= MOST_GATHERED
-    conditions, match_count = base, base_count
+    """Ask the database how much there is, and choose: one to four queries, each with an end."""
+    conditions = filter_conditions(work, query)
+    base_count, row_count = _count_base(work, conditions)
+    total = _count(work, all_conditions(work, query), MOST_COUNTED) if query.has_filters else base_count
+    plan = Plan(
+        order=Order(query.order_name, query.sort),
+        is_falling=query.is_falling,
+        dialect=work.session.get_bind().dialect.name,
+        conditions=conditions,
+        is_gathered=base_count <= MOST_GATHERED,
+        match_count=base_count,
+        total=total,
+    )
     if query.words:
-        search = Search(query.words, dialect == "sqlite")
-        conditions = [*base, *search.conditions()]
-        if not is_gathered and search.is_indexed and _finds_few(work, search):
-            is_gathered = True
-            conditions = [Storage.id.in_(search.matching_ids()), *conditions]
-        match_count = _count(work, conditions, MOST_COUNTED, is_opaque=dialect == "sqlite" and not is_gathered)
-    is_narrowed = query.is_filtered
-    total = _count(work, all_conditions(work, query), MOST_COUNTED) if is_narrowed else base_count
-    order = Order(query.order_name, query.sort)
-    return Plan(order, query.is_falling, dialect, conditions, is_gathered, match_count, total)
+        return _narrow(work, plan, Search(query.words, plan.dialect == "sqlite"))
+    # So many of all rows fulfil the conditions that reading in order soon fills a page.
+    is_dense = base_count * base_count > ORDER_ADVANTAGE * query.limit * row_count
+    return replace(plan, is_gathered=plan.is_gathered and not is_dense)
+
+
+def _narrow(work: Work, plan: Plan, search: Search) -> Plan:
+    """Return the plan for those rows of `plan` that the search finds."""
+    base_count = plan.match_count or 0
+    if search.is_indexed and base_count > FEW:
+        most = min(base_count, MOST_GATHERED)
+        found_count = _limited_count(work, search.matching_ids(), most)
+        if not found_count:
+            return replace(plan, match_count=0)
+        if found_count <= most:
+            by_id = Storage.id.in_(search.matching_ids())
+            conditions = [by_id, *plan.conditions, *search.remaining_conditions()]
+            return replace(plan, conditions=conditions, is_gathered=True, match_count=None)
+    conditions = [*plan.conditions, *search.conditions()]
+    if plan.is_gathered:
+        return replace(plan, conditions=conditions, match_count=None)
+    count = _count(work, conditions, MOST_COUNTED, is_opaque=plan.dialect == "sqlite")
+    return replace(plan, conditions=conditions, match_count=count)
+
+
+def _count_base(work: Work, conditions: Sequence[ColumnElement[bool]]) -> tuple[int, int]:
+    """Return how many rows fulfil the conditions, at most MOST_GATHERED + 1, and about how many rows there are."""
+    rows = select(literal(1)).select_from(Storage).where(*conditions).limit(MOST_GATHERED + 1).subquery()
+    count = select(func.count()).select_from(rows).scalar_subquery()
+    largest_id = select(func.max(Storage.id)).scalar_subquery()
+    row = work.session.execute(select(count, largest_id)).one()
+    return row[0], row[1] or 0
 
 
 def _count(work: Work, conditions: Sequence[ColumnElement[bool]], most: int, is_opaque: bool = False) -> int:
     """Return how many rows fulfil the conditions; `most` + 1 stands for all numbers above `most`."""
     rows = select(literal(1)).select_from(Storage)
-    rows = rows.where(and_(*conditions).is_(true())) if is_opaque else rows.where(*conditions)
+    return _limited_count(
+        work, rows.where(and_(*conditions).is_(true())) if is_opaque else rows.where(*conditions), most
+    )
+
+
+def _limited_count(work: Work, rows: Select[Any], most: int) -> int:
     return work.session.scalar(select(func.count()).select_from(rows.limit(most + 1).subquery())) or 0
-
-
-def _finds_few(work: Work, search: Search) -> bool:
-    found = search.matching_ids().limit(MOST_GATHERED + 1).subquery()
-    return (work.session.scalar(select(func.count()).select_from(found)) or 0) <= MOST_GATHERED

@@ -63,11 +63,14 @@ class StorageQuery:
         return f"-{self.sort}" if self.is_falling else self.sort
 
     @property
+    def has_filters(self) -> bool:
+        """Tell whether a filter narrows the list, other than the search."""
+        return any((self.types, self.spaces, self.instances, self.hosts, self.modes, self.branches))
+
+    @property
     def is_filtered(self) -> bool:
         """Tell whether a search or filter narrows the list."""
-        return bool(
-            self.text or self.types or self.spaces or self.instances or self.hosts or self.modes or self.branches
-        )
+        return bool(self.text) or self.has_filters
 
 
 def _clean(text: str) -> str:

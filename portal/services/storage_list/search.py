@@ -42,6 +42,14 @@ class Search:
         """Return conditions that a row can be asked one by one."""
         return [self._condition(word) for word in self.words]
 
+    def remaining_conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions that `matching_ids` leaves open."""
+        if not self.is_sqlite:
+            return []
+        has_long = any(len(word) >= TRIGRAM for word in self.words)
+        answered = [word for word in self.words if len(word) >= TRIGRAM] if has_long else self._short()
+        return [self._condition(word) for word in self.words if word not in answered]
+
     def _short(self) -> list[str]:
         return [word for word in self.words if len(word) < TRIGRAM and word.isalnum()]
 
