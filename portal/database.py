@@ -46,6 +46,9 @@ _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 #: How long a SQLite writer waits for another one, milliseconds.
 BUSY_TIMEOUT_MS = 20_000
 
+#: Pages a SQLite connection keeps: with the default of 2 MB a search in 100,000 locations reads most from the file.
+CACHE = "cache_size=-16000"
+
 
 def init_database(app: Flask, url: str) -> None:
     """Bind the handle to an app and its database."""
@@ -73,7 +76,8 @@ def prepare_engine(engine: Engine) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN is always deferred; `_begin_sqlite` sends ours
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL"):
+    pragmas = ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", CACHE)
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 
