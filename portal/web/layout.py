@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, current_app, request, url_for
 from flask_login import current_user
+from markupsafe import Markup
 
 THEMES = ("auto", "light", "dark")
 
@@ -38,18 +40,26 @@ def register(app: Flask) -> None:
     """Give templates their globals and each page its frame."""
     static = Path(str(app.static_folder))
     versions = {str(path.relative_to(static)): _digest(path) for path in static.rglob("*") if path.is_file()}
+    static_url = app.static_url_path
     sprites = sorted(path.name for path in static.glob("icons-*.svg"))
 
     def asset(name: str) -> str:
         """Return the address of a static file; it changes with the content, so browsers may keep it for ever."""
-        return f"{request.script_root}{app.static_url_path}/{name}?v={versions.get(name)}"
+        return f"{request.script_root}{static_url}/{name}?v={versions.get(name)}"
 
-    def icon_sheet() -> str:
-        """Return the address of the sprite; pages ask for it a hundred times, so not `url_for`."""
-        return f"{request.script_root}{app.static_url_path}/{sprite}"
+    sheet = f"{static_url}/{sprites[-1] if sprites else 'icons.svg'}"
 
-    sprite = sprites[-1] if sprites else "icons.svg"
-    app.jinja_env.globals.update(asset=asset, icon_sheet=icon_sheet)
+    @lru_cache(maxsize=1_000)
+    def draw(prefix: str, name: str, classes: str) -> Markup:
+        return Markup(
+            '<svg class="i{}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>'
+        ).format(f" {classes}" if classes else "", prefix + sheet, name)  # fmt: skip
+
+    def icon(name: str, cls: str = "") -> Markup:
+        """Return an icon of the sprite; a page holds a hundred, so they are kept."""
+        return draw(request.script_root, name, cls)
+
+    app.jinja_env.globals.update(asset=asset, draw_icon=icon)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000

@@ -117,7 +117,7 @@ def _narrow(work: Work, plan: Plan, search: Search) -> Plan:
     base_count = plan.match_count or 0
     if search.is_indexed and base_count > FEW:
         most = min(base_count, MOST_GATHERED)
-        found_count = _limited_count(work, search.matching_ids(), most)
+        found_count = search.count(work.session, most)
         if not found_count:
             return replace(plan, match_count=0)
         if found_count <= most:
@@ -143,10 +143,5 @@ def _count_base(work: Work, conditions: Sequence[ColumnElement[bool]]) -> tuple[
 def _count(work: Work, conditions: Sequence[ColumnElement[bool]], most: int, is_opaque: bool = False) -> int:
     """Return how many rows fulfil the conditions; `most` + 1 stands for all numbers above `most`."""
     rows = select(literal(1)).select_from(Storage)
-    return _limited_count(
-        work, rows.where(and_(*conditions).is_(true())) if is_opaque else rows.where(*conditions), most
-    )
-
-
-def _limited_count(work: Work, rows: Select[Any], most: int) -> int:
+    rows = rows.where(and_(*conditions).is_(true())) if is_opaque else rows.where(*conditions)
     return work.session.scalar(select(func.count()).select_from(rows.limit(most + 1).subquery())) or 0

@@ -8,7 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, column, func, literal, literal_column, select, table
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.orm import Session
 
 from portal.models import Storage
 
@@ -31,12 +47,25 @@ class Search:
         """Tell whether an index can say which rows match; a lone punctuation mark has no place in any."""
         return any(len(word) >= TRIGRAM or word.isalnum() for word in self.words)
 
-    def matching_ids(self) -> Select[int]:
+    def matching_ids(self) -> Select[Any]:
         """Return the query for the ids of rows that match, in no order, by the index."""
         if not self.is_sqlite:
             return select(Storage.id).where(*self.conditions())
+        return _full_text(*self._question())
+
+    def count(self, session: Session, most: int) -> int:
+        """Return how many rows match, wherever they are; `most` + 1 stands for all numbers above `most`."""
+        if self.is_sqlite:
+            kind, phrases = self._question()
+            return session.scalar(_FULL_TEXT_COUNT[kind], {"phrases": phrases, "most": most + 1}) or 0
+        rows = self.matching_ids().limit(most + 1).subquery()
+        return session.scalar(select(func.count()).select_from(rows)) or 0
+
+    def _question(self) -> tuple[str, str]:
+        """Return which full-text table is asked, and what: phrases in which no sign has a meaning."""
         long = [word for word in self.words if len(word) >= TRIGRAM]
-        return _full_text("grams", long) if long else _full_text("words", self._short())
+        kind, words = ("grams", long) if long else ("words", self._short())
+        return kind, _phrases(kind, words)
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return conditions that a row can be asked one by one."""
@@ -58,10 +87,11 @@ class Search:
         if not self.is_sqlite:
             return _begins_postgresql(word) if is_beginning else SEARCHED.ilike(_pattern(word), escape="\\")
         if word.isascii():
-            return _begins_sqlite(word) if is_beginning else SEARCHED.like(_pattern(word), escape="\\")
+            return _begins_sqlite(word) if is_beginning else _contains_sqlite(word)
         # SQLite's LIKE knows the two cases of ASCII letters only; the full-text tables know all.
         if is_beginning or len(word) >= TRIGRAM:
-            return Storage.id.in_(_full_text("words" if is_beginning else "grams", [word]))
+            kind = "words" if is_beginning else "grams"
+            return Storage.id.in_(_full_text(kind, _phrases(kind, [word])))
         return SEARCHED.like(_pattern(word), escape="\\")
 
 
@@ -70,18 +100,39 @@ def _pattern(word: str) -> str:
     return f"%{escaped}%"
 
 
+def _contains_sqlite(word: str) -> ColumnElement[bool]:
+    """Return the condition for a part. The root comes first: it is in the index, so most rows are not looked up."""
+    return or_(Storage.root.like(_pattern(word), escape="\\"), SEARCHED.like(_pattern(word), escape="\\"))
+
+
 def _begins_sqlite(word: str) -> ColumnElement[bool]:
-    return func.lower(literal(" ") + SEARCHED).op("GLOB", is_comparison=True)(f"*[^a-z0-9]{word.lower()}*")
+    """Return the condition for the beginning of a word: what is usual by LIKE, the rest by GLOB, which is slow."""
+    padded = literal(" ") + SEARCHED
+    usual = [padded.like(f"%{mark}{word}%") for mark in " /-"]
+    exact = func.lower(padded).op("GLOB", is_comparison=True)(f"*[^a-z0-9]{word.lower()}*")
+    return or_(*usual, and_(SEARCHED.like(f"%{word}%"), exact))
 
 
 def _begins_postgresql(word: str) -> ColumnElement[bool]:
     return SEARCHED.op("~*", is_comparison=True)(f"(^|[^[:alnum:]]){word}")
 
 
-def _full_text(kind: str, words: Sequence[str]) -> Select[Any]:
-    """Return the ids that hold all words: as phrases, in which no sign has a meaning, `words` also as beginnings."""
+def _phrases(kind: str, words: Sequence[str]) -> str:
+    end = "*" if kind == "words" else ""
+    return " AND ".join('"' + word.replace('"', '""') + '"' + end for word in words)
+
+
+def _full_text(kind: str, phrases: str | BindParameter[str]) -> Select[Any]:
+    """Return the query for the ids that match."""
     name = f"storage_search_{kind}"
     source = table(name, column("rowid", Storage.id.type))
-    end = "*" if kind == "words" else ""
-    phrases = " AND ".join('"' + word.replace('"', '""') + '"' + end for word in words)
     return select(source.c.rowid).where(literal_column(name).op("MATCH", is_comparison=True)(phrases))
+
+
+def _full_text_count(kind: str) -> Select[Any]:
+    found = _full_text(kind, bindparam("phrases", type_=Text())).limit(bindparam("most", type_=Integer()))
+    return select(func.count()).select_from(found.subquery())
+
+
+#: Built once: building them costs more than asking them.
+_FULL_TEXT_COUNT = {kind: _full_text_count(kind) for kind in ("grams", "words")}
