@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from portal.app import create_app
 from portal.config import Settings
 from portal.database import db
+from portal.services.storage_list import plan as storage_plan
 from portal.services.work import Work
 from tests.integration.world import Portal, World, build_world
 
@@ -87,3 +88,14 @@ def read_as(portal: Portal, world: World) -> Callable[..., AbstractContextManage
 def client_as(portal: Portal, world: World) -> Callable[[str | None], FlaskClient]:
     """`client_as("erik").post(url, data=…)`: a browser that is signed in; None for one that is not."""
     return portal.client_as
+
+
+@pytest.fixture(params=["gathered", "in order"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of reading a page, with few rows: the numbers that choose between them are made small."""
+    if request.param == "in order":
+        monkeypatch.setattr(storage_plan, "MOST_GATHERED", 3)
+    else:
+        monkeypatch.setattr(storage_plan, "ORDER_ADVANTAGE", 10**9)
+    monkeypatch.setattr(storage_plan, "FEW", 0)
+    return str(request.param)
