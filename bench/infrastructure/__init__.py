@@ -27,7 +27,7 @@ def run(words: Sequence[str]) -> int:
     sections = []
     for kind in ("sqlite", "postgresql") if options.postgres else ("sqlite",):
         with _databases(kind) as urls:
-            samples = {count: measure.measure(url, options.rounds) for count, url in urls.items()}
+            samples = measure.measure(urls, options.rounds)
         sections.append(report.Section(kind, samples[COUNTS[0]], samples[COUNTS[1]]))
         print(report.table(sections[-1]))
     if options.write:

@@ -3,8 +3,8 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,35 +53,59 @@ class Sample:
     their_queries: int
 
 
-def measure(url: str, rounds: int) -> dict[tuple[str, str], Sample]:
-    """Return the samples of every (case, person) on one database."""
+def measure(urls: Mapping[int, str], rounds: int) -> dict[int, dict[tuple[str, str], Sample]]:
+    """Return the samples of every (case, person) on each database.
+
+    The databases too are asked in turns, so that growth is no matter of what else the machine did meanwhile.
+    """
+    with ExitStack() as stack:
+        apps = {count: stack.enter_context(_app(url)) for count, url in urls.items()}
+        samples: dict[int, dict[tuple[str, str], Sample]] = {count: {} for count in apps}
+        for person in PEOPLE:
+            clients = {count: _client(app, person) for count, app in apps.items()}
+            for name, case in CASES.items():
+                asked = {
+                    (count, which): (clients[count], address)
+                    for count, app in apps.items()
+                    for which, address in enumerate(_addresses(app, person, case))
+                }
+                queries = {key: _query_count(apps[key[0]], *page) for key, page in asked.items()}
+                times = _times(asked, rounds)
+                for count in apps:
+                    ours, theirs = (count, 0), (count, 1)
+                    samples[count][name, person] = Sample(
+                        times[ours], queries[ours], times[theirs], queries[theirs]
+                    )  # fmt: skip
+        return samples
+
+
+@contextmanager
+def _app(url: str) -> Iterator[Flask]:
     with tempfile.TemporaryDirectory() as folder:
         app = create_app(Settings(Path(folder), url, ("127.0.0.1", 0), "http://localhost", "bench", log_level="ERROR"))
         rival.register(app)
-        samples = {}
-        for person in PEOPLE:
-            client = _client(app, person)
-            for name, case in CASES.items():
-                samples[name, person] = _sample(app, client, _addresses(app, person, case), rounds)
+        yield app
         with app.app_context():
             db.engine.dispose()
-    return samples
 
 
-def _sample(app: Flask, client: FlaskClient, addresses: tuple[str, str], rounds: int) -> Sample:
-    queries, times = [], ([], [])  # type: tuple[list[int], tuple[list[float], list[float]]]
-    for address in addresses:
-        with _counted(app) as counted:
-            answer = client.get(address)
-        assert answer.status_code == 200, f"{address} gave {answer.status_code}"
-        queries.append(len(counted))
+def _query_count(app: Flask, client: FlaskClient, address: str) -> int:
+    with _counted(app) as counted:
+        answer = client.get(address)
+    assert answer.status_code == 200, f"{address} gave {answer.status_code}"
+    return len(counted)
+
+
+def _times(asked: Mapping[tuple[int, int], tuple[FlaskClient, str]], rounds: int) -> dict[tuple[int, int], float]:
+    """Return the median milliseconds of each page; the order changes from round to round."""
+    times: dict[tuple[int, int], list[float]] = {key: [] for key in asked}
     for number in range(rounds):
-        # Who goes first changes: the second finds the caches warm.
-        for which in (0, 1) if number % 2 else (1, 0):
+        for key in sorted(asked, reverse=bool(number % 2)):
+            client, address = asked[key]
             begin = time.perf_counter()
-            client.get(addresses[which])
-            times[which].append((time.perf_counter() - begin) * 1000)
-    return Sample(statistics.median(times[0]), queries[0], statistics.median(times[1]), queries[1])
+            client.get(address)
+            times[key].append((time.perf_counter() - begin) * 1000)
+    return {key: statistics.median(found) for key, found in times.items()}
 
 
 def _client(app: Flask, person: str) -> FlaskClient:

@@ -4,15 +4,16 @@ Filters answer markup where the exact value belongs into a `title`; everything g
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 NBSP = "\u00a0"
 NOTHING = "–"
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAYS = {0: "today", 1: "yesterday", -1: "tomorrow"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -60,22 +61,23 @@ def format_duration(value_ms: float | None) -> str:
 def format_when(at: datetime, now: datetime) -> str:
     """Return a time as a person says it at `now`; both aware. Clock times and days are UTC."""
     at, now = at.astimezone(UTC), now.astimezone(UTC)
-    age, days = now - at, (now.date() - at.date()).days
-    if timedelta(0) <= age < timedelta(minutes=1):
-        return f"{int(age.total_seconds())}{NBSP}s ago"
-    if timedelta(0) <= age < timedelta(hours=1):
-        return f"{int(age.total_seconds() // 60)}{NBSP}min ago"
-    for distance, word in ((0, "today"), (1, "yesterday"), (-1, "tomorrow")):
-        if days == distance:
-            return f"{word}, {at:%H:%M}"
-    return f"{at.day}{NBSP}{_MONTHS[at.month]}" + ("" if at.year == now.year else f" {at.year}")
+    days = now.toordinal() - at.toordinal()
+    if not -1 <= days <= 1:
+        return f"{at.day}{NBSP}{_MONTHS[at.month]}" + ("" if at.year == now.year else f" {at.year}")
+    age_seconds = (now - at).total_seconds()
+    if 0 <= age_seconds < 60:
+        return f"{int(age_seconds)}{NBSP}s ago"
+    if 0 <= age_seconds < 3600:
+        return f"{int(age_seconds // 60)}{NBSP}min ago"
+    return f"{_DAYS[days]}, {at:%H:%M}"
 
 
 def show_when(at: datetime | None, now: datetime, exact: bool = False) -> str:
     """Return a `<time>` with the instant and its zone in `title`; None is "never". A naive time counts as UTC."""
     if at is None:
         return "never"
-    at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    if at.tzinfo is not UTC:
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
     day, clock = at.isoformat(timespec="seconds")[:19].split("T")
     date = f"{at.day} {_MONTHS[at.month]} {at.year}"
     text = f"{date.replace(' ', NBSP, 1)}, {clock[:5]}" if exact else format_when(at, now)
@@ -94,6 +96,19 @@ def root_parts(text: str) -> tuple[str, str, str, str]:
         return ("", lead + slash, name, "") if name else ("", "", text, "")
     bucket, slash, path = rest.partition("?endpoint_url=")[0].partition("/")
     return f"{scheme}://", "", bucket, f"{slash}{path}".rstrip("/")
+
+
+def show_root(text: str, size: str = "") -> Markup:
+    """Return a root as markup, cut in the middle and whole in `title`; `size` is one more class."""
+    scheme, lead, strong, tail = map(escape, root_parts(str(text)))
+    classes = f"root {escape(size)}" if size else "root"
+    if scheme or not lead:
+        head, slash, end = tail.rpartition("/")
+        last = f'<span class="root-end">{slash}{end}</span>' if tail else ""
+        inner = f'<span class="root-head"><span class="scheme">{scheme}</span><b>{strong}</b>{head}</span>{last}'
+    else:
+        inner = f'<span class="root-head">{lead}</span><b class="root-end">{strong}</b>'
+    return Markup(f'<span class="{classes}" title="{escape(text)}">{inner}</span>')  # noqa: S704 - every part is escaped
 
 
 def query_with(query: Mapping[str, object] | Iterable[tuple[str, object]], **changes: object) -> str:
@@ -124,3 +139,4 @@ def register_filters(app: Flask) -> None:
         root_parts=root_parts,
         query_with=query_with,
     )
+    app.jinja_env.globals["draw_root"] = show_root

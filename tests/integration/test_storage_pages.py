@@ -136,10 +136,10 @@ def test_numbers_end_at_a_thousand(work_as: Units, world: World) -> None:
 
 def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(work_as: Units, world: World) -> None:
     queries = (
-        StorageQuery(),
-        StorageQuery(sort="checked"),
-        StorageQuery(text="atlas"),
-        StorageQuery(types=("s3",), modes=("writable",)),
+        StorageQuery(limit=5),
+        StorageQuery(limit=5, sort="checked"),
+        StorageQuery(limit=5, text="atlas"),
+        StorageQuery(limit=5, types=("s3",), modes=("writable",)),
     )
     with work_as("ada") as work:
         numbers: list[int] = []
@@ -211,7 +211,7 @@ def test_sqlite_gathers_few_rows_within_the_access_index(work_as: Units, world: 
     with work_as("ada") as work:
         add_many(work, world, 20)
         for sort in SORT_KEYS:
-            steps = explained(work, StorageQuery(sort=sort))
+            steps = explained(work, StorageQuery(sort=sort, limit=5))
             assert any("ix_storage_access" in step for step in steps), steps
             assert not any(step.startswith("SCAN storage") for step in steps), steps
 

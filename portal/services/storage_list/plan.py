@@ -49,6 +49,7 @@ class Plan:
     Attributes:
         conditions: what a row must fulfil.
         is_gathered: whether few rows fulfil them, so that they are sorted after they are found.
+        most_rows: no more than so many rows match; a bound only where they are gathered.
         match_count: how many rows match, exact up to MOST_COUNTED; None where the page itself tells.
         total: how many there are without search and filters, exact up to MOST_COUNTED.
     """
@@ -58,8 +59,14 @@ class Plan:
     dialect: str
     conditions: Sequence[ColumnElement[bool]]
     is_gathered: bool
+    most_rows: int
     match_count: int | None
     total: int
+
+    def narrow(self, query: Select[Any]) -> Select[Any]:
+        """Return `query`, which is over `Storage`, for all rows that match, in order: where a page holds them all."""
+        keys = self.order.expressions(self.dialect)
+        return query.where(*self.conditions).order_by(*(key.desc() if self.is_falling else key for key in keys))
 
     def page(self, page: PageRange) -> Select[Any]:
         """Return the query for the ids of a page, in the order it is read in.
@@ -102,6 +109,7 @@ def make_plan(work: Work, query: StorageQuery) -> Plan:
         dialect=work.session.get_bind().dialect.name,
         conditions=conditions,
         is_gathered=base_count <= MOST_GATHERED,
+        most_rows=base_count,
         match_count=base_count,
         total=total,
     )
@@ -119,11 +127,11 @@ def _narrow(work: Work, plan: Plan, search: Search) -> Plan:
         most = min(base_count, MOST_GATHERED)
         found_count = search.count(work.session, most)
         if not found_count:
-            return replace(plan, match_count=0)
+            return replace(plan, most_rows=0, match_count=0)
         if found_count <= most:
             by_id = Storage.id.in_(search.matching_ids())
             conditions = [by_id, *plan.conditions, *search.remaining_conditions()]
-            return replace(plan, conditions=conditions, is_gathered=True, match_count=None)
+            return replace(plan, conditions=conditions, is_gathered=True, most_rows=found_count, match_count=None)
     conditions = [*plan.conditions, *search.conditions()]
     if plan.is_gathered:
         return replace(plan, conditions=conditions, match_count=None)

@@ -107,10 +107,13 @@ def _contains_sqlite(word: str) -> ColumnElement[bool]:
 
 def _begins_sqlite(word: str) -> ColumnElement[bool]:
     """Return the condition for the beginning of a word: what is usual by LIKE, the rest by GLOB, which is slow."""
-    padded = literal(" ") + SEARCHED
-    usual = [padded.like(f"%{mark}{word}%") for mark in " /-"]
-    exact = func.lower(padded).op("GLOB", is_comparison=True)(f"*[^a-z0-9]{word.lower()}*")
-    return or_(*usual, and_(SEARCHED.like(f"%{word}%"), exact))
+    anywhere = SEARCHED.like(f"%{word}%")
+    exact = func.lower(literal(" ") + SEARCHED).op("GLOB", is_comparison=True)(f"*[^a-z0-9]{word.lower()}*")
+    usual = [
+        *(Storage.description.like(start + word + "%") for start in ("% ", "")),
+        *(Storage.root.like(start + word + "%") for start in ("", "%/", "%-")),
+    ]
+    return or_(*usual, and_(anywhere, exact))
 
 
 def _begins_postgresql(word: str) -> ColumnElement[bool]:
