@@ -108,7 +108,7 @@ def move(page: Page, demo: Demo) -> None:
     page.get_by_label("New root").fill(str(demo.target))
     page.get_by_role("button", name="Make the plan").click()
     page.get_by_role("button", name="Start the move").click(timeout=60_000)
-    page.wait_for_function("() => /[2-9]\\d\\.\\d %/.test(document.querySelector('#live').innerText)")
+    page.wait_for_function("() => /[2-9]\\d\\.\\d %/.test(document.querySelector('#migration-live').innerText)")
 
 
 def take_all(browser: Browser, demo: Demo) -> None:

@@ -1,6 +1,7 @@
 """Fixtures of every suite: real servers, started once a test process, and fresh databases."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from hypothesis import settings
 
 from tests.read_only import ReadOnlyEndpoint
 from tests.servers import PostgresServer, S3Server, SqliteTemplate
+
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests that press it need it back.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("portal", deadline=None)
