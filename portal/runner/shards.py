@@ -13,7 +13,7 @@ from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SE
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
-from portal.transfer.control import read_progress
+from portal.transfer.control import Progress, read_progress
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult
 from portal.transfer.shards import shard_files
@@ -38,15 +38,21 @@ class Pass:
 
 
 class Meter:
-    """How far a pass is: what is persisted, and what the workers report of the shards under way."""
+    """How far a pass is: what is finished, and what the workers report of the shards under way.
+
+    The numbers never fall within a run: a shard that begins anew after its worker died counts again only where it
+    comes further than before.
+    """
 
     def __init__(self, rows: list[ShardRow]) -> None:
         self._rows = {row.id: row for row in rows}
+        self._furthest: dict[int, Progress] = {}
         self._samples: list[Sample] = []
 
     def update(self, row: ShardRow) -> None:
         """Take a shard's new state."""
         self._rows[row.id] = row
+        self._furthest.pop(row.id, None)
 
     def report(self, under_way: dict[int, str], *, is_copy: bool) -> dict[str, Any]:
         """Return the numbers for the migration's row. `under_way`: progress files by shard."""
@@ -64,10 +70,19 @@ class Meter:
             numbers[f"{name}_bytes"] = sum(int(row.counts.get("good_bytes", 0)) for row in done)
         name = "copied" if is_copy else "verified"
         for shard_id, path in under_way.items():
-            seen, row = read_progress(path), self._rows[shard_id]
-            numbers[f"{name}_count"] += min(seen.object_count, row.object_count)
-            numbers[f"{name}_bytes"] += min(seen.total_bytes, row.total_bytes)
+            self._furthest[shard_id] = self._further(shard_id, read_progress(path))
+        for seen in self._furthest.values():
+            numbers[f"{name}_count"] += seen.object_count
+            numbers[f"{name}_bytes"] += seen.total_bytes
         return {**numbers, **self._pace(numbers)}
+
+    def _further(self, shard_id: int, seen: Progress) -> Progress:
+        """Return what is known of a shard under way: never less than before, never more than it holds."""
+        row, before = self._rows[shard_id], self._furthest.get(shard_id, Progress(0, 0))
+        return Progress(
+            max(before.object_count, min(seen.object_count, row.object_count)),
+            max(before.total_bytes, min(seen.total_bytes, row.total_bytes)),
+        )
 
     def _pace(self, numbers: dict[str, int]) -> dict[str, Any]:
         done = {unit: numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")}
@@ -141,11 +156,17 @@ class ShardRun:
                 self._take_death(row)
                 continue
             if result.end is ShardEnd.DONE:
-                self._finished.append((row, result))
+                self._take_result(row, result)
             elif result.end is ShardEnd.STOPPED:
                 self._waiting.append(row)
             else:
                 self._fault = result
+
+    def _take_result(self, row: ShardRow, result: ShardResult) -> None:
+        self._finished.append((row, result))
+        counts = {**result.counts, "good_bytes": result.total_bytes}
+        state = COPIED if self._which.is_copy else VERIFIED
+        self._meter.update(ShardRow(row.id, row.number, state, row.object_count, row.total_bytes, counts))
 
     def _take_death(self, row: ShardRow) -> None:
         self._deaths[row.id] = self._deaths.get(row.id, 0) + 1
@@ -176,9 +197,6 @@ class ShardRun:
                 ledger.keep_result(
                     held.work.session, row.id, result, is_copy=is_copy, ledger=self._ledger, now=held.work.now
                 )
-                counts = {**result.counts, "good_bytes": result.total_bytes}
-                state = COPIED if is_copy else VERIFIED
-                self._meter.update(ShardRow(row.id, row.number, state, row.object_count, row.total_bytes, counts))
             self._finished = []
             held.migration.progress = self._report()
 
