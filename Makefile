@@ -14,9 +14,7 @@ SOURCES := $(wildcard portal tests demo bench wsgi.py scripts/*.py)
 # The stamps make a second run instant and independent of any network.
 RUN_READY := .venv/.run-ready
 DEV_READY := .venv/.dev-ready
-
-# Runs pytest on a folder that a later version fills; one that exists and collects nothing fails.
-later = $(if $(wildcard $(1)),$(PYTEST) $(1) $(2),@:)
+CLIENTS_READY := .venv-lamindb/.ready
 
 .PHONY: help
 help: ## List these targets
@@ -30,6 +28,11 @@ $(RUN_READY): requirements/run.lock requirements/build.lock pyproject.toml
 $(DEV_READY): requirements/dev.lock $(RUN_READY)
 	@echo "Installing the test tools into .venv …"
 	@scripts/venv.sh requirements/dev.lock
+	@touch $@
+
+$(CLIENTS_READY): requirements/clients.lock scripts/clients.sh $(DEV_READY)
+	@echo "Installing the real lamindb into .venv-lamindb …"
+	@scripts/clients.sh
 	@touch $@
 
 .PHONY: run
@@ -74,8 +77,8 @@ e2e: test-tools ## Run the tests in a real browser
 	$(PYTEST) tests/e2e $(PARALLEL)
 
 .PHONY: clients
-clients: test-tools ## Run the tests with real LaminDB clients
-	$(call later,tests/clients)
+clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
+	$(PYTEST) tests/clients $(PARALLEL)
 
 .PHONY: soak
 soak: test-tools ## Run the long tests: kill, resume, load
@@ -100,5 +103,5 @@ lock: $(DEV_READY) ## Write requirements/*.lock anew from pyproject.toml
 
 .PHONY: clean
 clean: ## Remove what make, the tests and the tools left; keeps the portal's data
-	rm -rf .venv dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-lamindb dist build .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

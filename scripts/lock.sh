@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes requirements/*.lock from pyproject.toml: names, versions and hashes, no address of where they came from.
 # build.lock turns this folder into a package, run.lock is what the portal runs on, dev.lock is both and the tools.
+# clients.lock is the real lamindb that tests/clients drives; it stands alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}
@@ -21,3 +22,4 @@ mkdir -p requirements
 compile run pyproject.toml
 compile build --group pyproject.toml:build
 compile dev pyproject.toml --group pyproject.toml:dev --constraint requirements/run.lock --constraint requirements/build.lock
+compile clients --group pyproject.toml:clients

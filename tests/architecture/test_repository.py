@@ -61,7 +61,7 @@ def test_no_check_is_silenced_without_code_and_reason(texts: dict[str, str]) -> 
     assert [name for name, text in python.items() if BARE_SILENCE.search(text)] == []
 
 
-@pytest.mark.parametrize("lock", ["run", "build", "dev"])
+@pytest.mark.parametrize("lock", ["run", "build", "dev", "clients"])
 def test_a_lock_holds_names_versions_and_hashes_only(lock: str, texts: dict[str, str]) -> None:
     lines = texts[f"requirements/{lock}.lock"].splitlines()
     assert lines
