@@ -1,5 +1,6 @@
 """Ask for each page in turns and take the medians."""
 
+import gc
 import statistics
 import tempfile
 import time
@@ -97,14 +98,21 @@ def _query_count(app: Flask, client: FlaskClient, address: str) -> int:
 
 
 def _times(asked: Mapping[tuple[int, int], tuple[FlaskClient, str]], rounds: int) -> dict[tuple[int, int], float]:
-    """Return the median milliseconds of each page; the order changes from round to round."""
+    """Return the median milliseconds of each page; the order changes from round to round.
+
+    Garbage is collected before each page and not within it, as `timeit` does: else it would fall on the same page in
+    every round.
+    """
     times: dict[tuple[int, int], list[float]] = {key: [] for key in asked}
     for number in range(rounds):
         for key in sorted(asked, reverse=bool(number % 2)):
             client, address = asked[key]
+            gc.collect()
+            gc.disable()
             begin = time.perf_counter()
             client.get(address)
             times[key].append((time.perf_counter() - begin) * 1000)
+            gc.enable()
     return {key: statistics.median(found) for key, found in times.items()}
 
 

@@ -97,5 +97,5 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(storage_plan, "MOST_GATHERED", 3)
     else:
         monkeypatch.setattr(storage_plan, "ORDER_ADVANTAGE", 10**9)
-    monkeypatch.setattr(storage_plan, "FEW", 0)
+    monkeypatch.setattr(storage_plan, "FEW", {"sqlite": 0, "postgresql": 0})
     return str(request.param)

@@ -176,7 +176,7 @@ def test_whatever_is_typed_few_and_many_rows_answer_the_same(work_as: Units, wor
             for number, name in enumerate(("aé", "É-b", "a b", "100%", "x_y", '"q"', "日本語")):
                 add_storage(work, world, f"s3://b/{name}", uid=f"{'0' * 11}{number}")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(plan, "FEW", 0)
+            patch.setattr(plan, "FEW", {"sqlite": 0, "postgresql": 0})
             by_index = found(work, text=typed)
             patch.setattr(plan, "MOST_GATHERED", 0)
             assert found(work, text=typed) == by_index

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func
 
 from portal.models import Host, Instance, Space, Storage
-from portal.services.storage_list.listing import BY_ID, creator, cursor_of, read_page, select_joined
+from portal.services.storage_list.listing import creator, cursor_of, read_page, select_joined
 from portal.services.storage_list.plan import PageRange, make_plan
 from portal.services.storage_list.query import StorageQuery
 from portal.services.storage_list.rows import branch_name
@@ -22,7 +22,7 @@ EXPORT_COLUMNS = (
 #: Rows read at a time: memory stays bounded, and no transaction stays open while a slow reader takes them.
 CHUNK_ROWS = 1_000
 
-_EXPORTED_BY_ID = select_joined(
+_EXPORTED = select_joined(
     Storage.id,
     Storage.uid,
     Storage.root,
@@ -39,7 +39,7 @@ _EXPORTED_BY_ID = select_joined(
     Storage.is_locked,
     Storage.created_at,
     Storage.updated_at,
-).where(BY_ID)
+)
 
 
 def iterate_storages(
@@ -55,7 +55,7 @@ def iterate_storages(
     cursor: tuple[Any, ...] | None = None
     while True:
         with work_factory() as work:
-            lines = read_page(work, plan, _EXPORTED_BY_ID, PageRange(cursor, False, CHUNK_ROWS))
+            lines = read_page(work, plan, _EXPORTED, PageRange(cursor, False, CHUNK_ROWS))
         yield from (_to_record(line.row) for line in lines)
         if len(lines) < CHUNK_ROWS:
             return

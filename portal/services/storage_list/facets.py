@@ -53,12 +53,12 @@ def _choices() -> Select[Any]:
     spaces = (
         select(literal("space").label("kind"), Space.uid.label("value"), Space.name.label("label"), Account.handle)
         .outerjoin(Account, Account.id == Space.owner_id)
-        .where(Space.id.in_(bindparam("spaces", expanding=True)))
+        .where(Space.id.in_(bindparam("spaces", expanding=True, literal_execute=True)))
         .limit(MOST_CHOICES)
     )
     instances = (
         select(literal("instance"), Instance.slug, Instance.slug, null())
-        .where(Instance.id.in_(bindparam("instances", expanding=True)))
+        .where(Instance.id.in_(bindparam("instances", expanding=True, literal_execute=True)))
         .limit(MOST_CHOICES)
     )
     hosts = select(literal("host"), Host.name, Host.name, null()).limit(MOST_CHOICES)

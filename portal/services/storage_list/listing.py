@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from portal.models import Account, Host, Instance, Migration, Space, Storage
@@ -60,11 +60,7 @@ def select_joined(*columns: Any) -> Select[Any]:
     )
 
 
-#: The locations in the parameter `ids`.
-BY_ID = Storage.id.in_(bindparam("ids", expanding=True))
-
 _SHOWN = select_joined(*_COLUMNS)
-_SHOWN_BY_ID = _SHOWN.where(BY_ID)
 
 
 class Line(NamedTuple):
@@ -81,10 +77,10 @@ def list_storages(work: Work, query: StorageQuery) -> StoragePage:
     cursor, is_backwards = _start(plan, query)
     if cursor is None and plan.is_gathered and plan.most_rows <= query.limit:
         return _only_page(work, plan)
-    lines = read_page(work, plan, _SHOWN_BY_ID, PageRange(cursor, is_backwards, query.limit + 1))
+    lines = read_page(work, plan, _SHOWN, PageRange(cursor, is_backwards, query.limit + 1))
     if not lines and cursor is not None:
         cursor, is_backwards = None, False
-        lines = read_page(work, plan, _SHOWN_BY_ID, PageRange(None, False, query.limit + 1))
+        lines = read_page(work, plan, _SHOWN, PageRange(None, False, query.limit + 1))
     match_count = plan.match_count
     if match_count is None:
         match_count = lines[0].match_count if lines else 0
@@ -126,14 +122,16 @@ def _start(plan: Plan, query: StorageQuery) -> tuple[tuple[Any, ...] | None, boo
     return before, before is not None
 
 
-def read_page(work: Work, plan: Plan, shown_by_id: Select[Any], page: PageRange) -> list[Line]:
-    """Return the lines of a page in the order they are read in: one query for their ids, one for what is shown."""
-    found = work.session.execute(plan.page(page)).all() if plan.match_count != 0 else ()
-    if not found:
+def read_page(work: Work, plan: Plan, shown: Select[Any], page: PageRange) -> list[Line]:
+    """Return the lines of a page in the order they are read in: `shown`, from `select_joined`, for the rows found."""
+    if plan.match_count == 0:
         return []
-    id_at = 1 if plan.order.is_by_root else 2
-    shown = {row.id: row for row in work.session.execute(shown_by_id, {"ids": [row[id_at] for row in found]})}
-    return [Line(shown[row[id_at]], row[0], row.match_count) for row in found if row[id_at] in shown]
+    found = plan.page(page).subquery("page")
+    keys = list(found.c)[:-1]
+    query = shown.join(found, keys[-1] == Storage.id).add_columns(keys[0], found.c.match_count)
+    falls = plan.is_falling != page.is_backwards
+    rows = work.session.execute(query.order_by(*(key.desc() if falls else key for key in keys)))
+    return [Line(row, row[-2], row[-1]) for row in rows]
 
 
 def cursor_of(plan: Plan, line: Line) -> str:

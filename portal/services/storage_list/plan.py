@@ -26,8 +26,8 @@ MOST_COUNTED = 1_000
 MOST_GATHERED = 5_000
 
 
-#: So few rows are searched one by one, without asking the full-text index.
-FEW = 100
+#: So few rows are searched one by one, without asking the full-text index: one more query costs more on a server.
+FEW = {"sqlite": 100, "postgresql": 2_000}
 
 #: Reading in order is chosen when it is expected to read this many times fewer rows than gathering would.
 ORDER_ADVANTAGE = 10
@@ -123,7 +123,7 @@ def make_plan(work: Work, query: StorageQuery) -> Plan:
 def _narrow(work: Work, plan: Plan, search: Search) -> Plan:
     """Return the plan for those rows of `plan` that the search finds."""
     base_count = plan.match_count or 0
-    if search.is_indexed and base_count > FEW:
+    if search.is_indexed and base_count > FEW[plan.dialect]:
         most = min(base_count, MOST_GATHERED)
         found_count = search.count(work.session, most)
         if not found_count:

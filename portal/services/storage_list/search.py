@@ -50,7 +50,7 @@ class Search:
     def matching_ids(self) -> Select[Any]:
         """Return the query for the ids of rows that match, in no order, by the index."""
         if not self.is_sqlite:
-            return select(Storage.id).where(*self.conditions())
+            return select(Storage.id).where(*map(_indexed_postgresql, self.words))
         return _full_text(*self._question())
 
     def count(self, session: Session, most: int) -> int:
@@ -85,7 +85,7 @@ class Search:
     def _condition(self, word: str) -> ColumnElement[bool]:
         is_beginning = len(word) < TRIGRAM and word.isalnum()
         if not self.is_sqlite:
-            return _begins_postgresql(word) if is_beginning else SEARCHED.ilike(_pattern(word), escape="\\")
+            return _indexed_postgresql(word) if is_beginning else _contains_postgresql(word)
         if word.isascii():
             return _begins_sqlite(word) if is_beginning else _contains_sqlite(word)
         # SQLite's LIKE knows the two cases of ASCII letters only; the full-text tables know all.
@@ -116,8 +116,17 @@ def _begins_sqlite(word: str) -> ColumnElement[bool]:
     return or_(*usual, and_(anywhere, exact))
 
 
-def _begins_postgresql(word: str) -> ColumnElement[bool]:
-    return SEARCHED.op("~*", is_comparison=True)(f"(^|[^[:alnum:]]){word}")
+def _contains_postgresql(word: str) -> ColumnElement[bool]:
+    """Return the condition for a part, column by column: sooner than putting them together where no index helps."""
+    columns = (Storage.root, Storage.description, Storage.uid)
+    return or_(*(column.ilike(_pattern(word), escape="\\") for column in columns))
+
+
+def _indexed_postgresql(word: str) -> ColumnElement[bool]:
+    """Return the condition in the form that the trigram index answers."""
+    if len(word) < TRIGRAM and word.isalnum():
+        return SEARCHED.op("~*", is_comparison=True)(f"(^|[^[:alnum:]]){word}")
+    return SEARCHED.ilike(_pattern(word), escape="\\")
 
 
 def _phrases(kind: str, words: Sequence[str]) -> str:
