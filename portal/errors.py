@@ -179,3 +179,58 @@ class ContentMismatch(StorageError):
     """What was read or stored differs from what was announced: size, checksum or a truncated body."""
 
     code = "content_mismatch"
+
+
+class RegistryError(PortalError):
+    """An instance's own database could not do what was asked. Vendor exceptions end in `lamindb/` as one of these.
+
+    Attributes:
+        server_message: the database's own words, without secrets; None when it said nothing.
+        missing_right: the exact right that is missing (`TRIGGER on lamindb_artifact`); None when that is not the cause.
+    """
+
+    code = "registry"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        retryable: bool = False,
+        server_message: str | None = None,
+        missing_right: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, retryable=retryable)
+        self.server_message = server_message
+        self.missing_right = missing_right
+
+
+class RegistryUnreachable(RegistryError):
+    """No such file, no such server, no answer within the time limit, or the sign-in was refused."""
+
+    code = "registry_unreachable"
+
+
+class RegistryBusy(RegistryError):
+    """Somebody else holds the lock that is needed; retryable, nothing was changed."""
+
+    code = "registry_busy"
+
+
+class RegistryRefused(RegistryError):
+    """The database answers but the role, or the file's permissions, do not allow this; `missing_right` names it."""
+
+    code = "registry_refused"
+
+
+class NoRegistry(RegistryError):
+    """The database answers, and is not that of a LaminDB instance this version knows."""
+
+    code = "no_registry"
+
+
+class RegistryChanged(RegistryError):
+    """A row is not as it was read: somebody changed it meanwhile. Nothing was changed."""
+
+    code = "registry_changed"

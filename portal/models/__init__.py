@@ -7,6 +7,7 @@ from portal.models.event import Event
 from portal.models.host import Host
 from portal.models.instance import Collaborator, Instance, InstanceSpace
 from portal.models.migration import Migration, Runner, Shard, ShardException
+from portal.models.registry import Intent, Reference, Registry
 from portal.models.space import Space, SpaceMember
 from portal.models.storage import Check, Storage
 from portal.models.throttle import Throttle
@@ -22,9 +23,12 @@ __all__ = [
     "Host",
     "Instance",
     "InstanceSpace",
+    "Intent",
     "Membership",
     "Migration",
     "OneTimeLink",
+    "Reference",
+    "Registry",
     "Runner",
     "ServerGrant",
     "Shard",

@@ -7,7 +7,7 @@ The objects themselves are not rows: they live in immutable segments in the ledg
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.models.account import Account
@@ -24,6 +24,9 @@ class Migration(Base):
 
     `lease_*` belong to the runner that works on it now; a runner writes only while its epoch is the row's.
     `wish` is what a person asked for and the runner has not done yet: cancel, cut_over, rollback …; empty for nothing.
+    `strategy`: `rewrite` the root of the location's record, or `repoint` its artifacts to `target_storage_id`.
+    `leaves_unreferenced`: objects that no attached registry refers to stay behind. `takes_rot`: objects whose bytes
+    are not those LaminDB recorded are copied all the same; a person looked at them.
     `plan` and `progress` are small JSON summaries (counts, bytes, first examples), never lists of objects.
     """
 
@@ -48,6 +51,11 @@ class Migration(Base):
     target_host_id: Mapped[int | None] = mapped_column(ForeignKey("host.id"))
     target_connection_id: Mapped[int | None] = mapped_column(ForeignKey("connection.id"))
 
+    strategy: Mapped[str] = mapped_column(String(12), default="rewrite", server_default="rewrite")
+    target_storage_id: Mapped[int | None] = mapped_column(ForeignKey("storage.id", ondelete="SET NULL"))
+    leaves_unreferenced: Mapped[bool] = mapped_column(default=False, server_default=false())
+    takes_rot: Mapped[bool] = mapped_column(default=False, server_default=false())
+
     pass_number: Mapped[int] = mapped_column(default=1)
     planned_count: Mapped[int] = mapped_column(BigInteger, default=0)
     planned_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -68,7 +76,8 @@ class Migration(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    storage: Mapped[Storage | None] = relationship()
+    storage: Mapped[Storage | None] = relationship(foreign_keys=[storage_id])
+    target_storage: Mapped[Storage | None] = relationship(foreign_keys=[target_storage_id])
     created_by: Mapped[Account] = relationship()
     source_host: Mapped[Host | None] = relationship(foreign_keys=[source_host_id])
     target_host: Mapped[Host | None] = relationship(foreign_keys=[target_host_id])
