@@ -24,7 +24,7 @@ class Migration(Base):
 
     `lease_*` belong to the runner that works on it now; a runner writes only while its epoch is the row's.
     `wish` is what a person asked for and the runner has not done yet: cancel, cut_over, rollback …; empty for nothing.
-    `strategy`: `rewrite` the root of the location's record, or `repoint` its artifacts to `target_storage_id`.
+    `strategy`: `rewrite` the root of the location's record, or `repoint` its artifacts to the location `target_storage_uid`.
     `leaves_unreferenced`: objects that no attached registry refers to stay behind. `takes_rot`: objects whose bytes
     are not those LaminDB recorded are copied all the same; a person looked at them.
     `plan` and `progress` are small JSON summaries (counts, bytes, first examples), never lists of objects.
@@ -52,7 +52,7 @@ class Migration(Base):
     target_connection_id: Mapped[int | None] = mapped_column(ForeignKey("connection.id"))
 
     strategy: Mapped[str] = mapped_column(String(12), default="rewrite", server_default="rewrite")
-    target_storage_id: Mapped[int | None] = mapped_column(ForeignKey("storage.id", ondelete="SET NULL"))
+    target_storage_uid: Mapped[str | None] = mapped_column(String(12))
     leaves_unreferenced: Mapped[bool] = mapped_column(default=False, server_default=false())
     takes_rot: Mapped[bool] = mapped_column(default=False, server_default=false())
 
@@ -76,8 +76,7 @@ class Migration(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    storage: Mapped[Storage | None] = relationship(foreign_keys=[storage_id])
-    target_storage: Mapped[Storage | None] = relationship(foreign_keys=[target_storage_id])
+    storage: Mapped[Storage | None] = relationship()
     created_by: Mapped[Account] = relationship()
     source_host: Mapped[Host | None] = relationship(foreign_keys=[source_host_id])
     target_host: Mapped[Host | None] = relationship(foreign_keys=[target_host_id])

@@ -103,20 +103,12 @@ def upgrade() -> None:
         "migration", sa.Column("leaves_unreferenced", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
     op.add_column("migration", sa.Column("takes_rot", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.execute(
-        "ALTER TABLE migration ADD COLUMN target_storage_id INTEGER CONSTRAINT fk_migration_target_storage_id"
-        " REFERENCES storage (id) ON DELETE SET NULL"
-    )
+    op.add_column("migration", sa.Column("target_storage_uid", sa.String(length=12)))
 
 
 def downgrade() -> None:
     """Drop them."""
-    if op.get_bind().dialect.name == "sqlite":
-        # A column with a foreign key cannot be dropped there; empty, it harms nobody.
-        op.execute("UPDATE migration SET target_storage_id = NULL")
-    else:
-        op.drop_column("migration", "target_storage_id")
-    for name in ("takes_rot", "leaves_unreferenced", "strategy"):
+    for name in ("target_storage_uid", "takes_rot", "leaves_unreferenced", "strategy"):
         op.drop_column("migration", name)
     with op.batch_alter_table("intent", schema=None) as batch_op:
         batch_op.drop_index("ix_intent_migration")
