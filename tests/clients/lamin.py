@@ -141,7 +141,6 @@ class LaminClient:
         environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(REPOSITORY),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "HOME": str(self.home),
             "LAMIN_SETTINGS_DIR": str(self.home / "settings"),
             "LAMIN_CACHE_DIR": str(cache),

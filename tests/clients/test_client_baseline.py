@@ -85,4 +85,4 @@ def test_what_the_client_raises_reaches_the_test(database_kind: str, new_instanc
 def test_a_client_reaches_no_other_machine(database_kind: str, new_instance: NewInstance, tmp_path: Path) -> None:
     instance = new_instance(str(tmp_path / "main"))
     with pytest.raises(ClientError, match="The tests have no network"):
-        instance.client.run("build_world", roots=["s3://a-bucket-of-aws/root"], big=False)
+        instance.client.run("reach", host="192.0.2.1")
