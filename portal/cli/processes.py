@@ -6,49 +6,20 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import click
-from gunicorn.app.base import BaseApplication
 
 from portal import database
 from portal.cli.context import Context
 from portal.cli.main import cli, json_option, pass_context, print_result
-from portal.config import Settings, parse_bind
+from portal.cli.server import Server, require_free
+from portal.config import parse_bind
 from portal.services.one_time_links import make_setup_link
 from portal.services.work import Work
 from portal.values import Actor
 
 #: How long `portal up` waits for its two processes to end after asking them to, seconds.
 STOP_SECONDS = 20
-
-
-class _Server(BaseApplication):
-    """gunicorn with our app and one process of threads; all state is in the database."""
-
-    def __init__(self, context: Context, settings: Settings, bind: tuple[str, int]) -> None:
-        self._context = context
-        self._options = {
-            "bind": f"{bind[0]}:{bind[1]}",
-            "worker_class": "gthread",
-            "workers": 1,
-            "threads": settings.web_threads,
-            "timeout": 120,
-            "graceful_timeout": 10,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-        }
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Hand gunicorn its options."""
-        for name, value in self._options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Return the app, made in the worker process."""
-        return self._context.app
 
 
 @cli.command()
@@ -61,9 +32,10 @@ def serve(context: Context, bind: str | None) -> None:
         address = parse_bind(bind) if bind else settings.bind
     except ValueError as error:
         raise click.UsageError(f"--bind: {error}") from error
+    require_free(address)
     database.upgrade(settings.database_url)
     _print_welcome(context, f"http://{address[0]}:{address[1]}" if bind else settings.url)
-    _Server(context, settings, address).run()
+    Server(context, settings, address).run()
 
 
 def _print_welcome(context: Context, url: str) -> None:
@@ -81,6 +53,7 @@ def _print_welcome(context: Context, url: str) -> None:
 @pass_context
 def up(context: Context) -> None:
     """Run the web process and a runner in one process group, until either ends or Ctrl-C."""
+    require_free(context.settings.bind)
     database.upgrade(context.settings.database_url)
     children = [_start("serve"), _start("runner")]
     stopping = False

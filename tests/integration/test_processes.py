@@ -3,9 +3,12 @@
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
+import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -156,11 +159,43 @@ def test_a_process_that_dies_takes_the_other_one_along(
     assert "Traceback" not in log.read_text()
 
 
-def test_a_port_that_is_taken_is_named(environment: dict[str, str], tmp_path: Path) -> None:
-    first, second = tmp_path / "first.log", tmp_path / "second.log"
-    with running("serve", environment=environment, log=first):
-        wait_for(lambda: "The portal listens on" in first.read_text(), 60)
-        with running("serve", environment=environment, log=second) as process:
-            assert process.wait(60) == 1
-    assert "in use" in second.read_text()
-    assert "Traceback" not in second.read_text()
+def test_a_port_that_is_taken_is_named_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    address, port = environment["PORTAL_BIND"].split(":")
+    with socket.create_server((address, int(port))):
+        for words in (["serve"], ["up"], ["serve", "--bind", environment["PORTAL_BIND"]]):
+            context = Context(create_app, read_settings)
+            done = CliRunner(env=environment).invoke(cli, words, obj=context, prog_name="portal")
+            assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1), words
+            assert f"Port {port} on {address} is taken by another program. Stop that one" in done.stderr
+
+
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
+    context = Context(create_app, read_settings)
+    environment = {"PORTAL_DATA_DIR": str(tmp_path), "PORTAL_BIND": "192.0.2.1:8000"}
+    done = CliRunner(env=environment).invoke(cli, ["serve"], obj=context, prog_name="portal")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "portal: 192.0.2.1 is no address of this machine. Set PORTAL_BIND to one, such as 127.0.0.1:8000.\n",
+    )
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "Ctrl-C"])
+def test_connections_that_a_browser_opened_ahead_do_not_hold_up_the_end(
+    environment: dict[str, str], tmp_path: Path, way: str
+) -> None:
+    log = tmp_path / "portal.log"
+    address, port = environment["PORTAL_BIND"].split(":")
+    with running("up", environment=environment | {"PORTAL_LOG_LEVEL": "INFO"}, log=log) as process:
+        started(environment, log, process)
+        with ExitStack() as held:
+            for _ in range(3):
+                held.enter_context(socket.create_connection((address, int(port))))
+            time.sleep(0.5)  # until each of them has a thread that waits
+            asked_at = time.monotonic()
+            if way == "Ctrl-C":
+                os.killpg(process.pid, signal.SIGINT)
+            else:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            assert time.monotonic() - asked_at < 4
+    assert "Traceback" not in log.read_text()
