@@ -35,6 +35,7 @@ class PlannedObject:
         ours_sha256: what this migration wrote under the key in an earlier pass, which may be replaced or removed when
             the bytes there still have this hash; None when it wrote nothing.
         target_key: where to write, when not under `key` itself: a rollback puts rewritten objects beside.
+        recorded: hashes in LaminDB's form, (kind, value), any of which the bytes should have; none where none is known.
     """
 
     key: str
@@ -44,6 +45,7 @@ class PlannedObject:
     act: Act = Act.COPY
     ours_sha256: str | None = None
     target_key: str | None = None
+    recorded: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         beside = f" as {self.target_key}" if self.target_key else ""

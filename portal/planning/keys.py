@@ -19,6 +19,8 @@ class Reason(StrEnum):
     PORTAL = "the portal's own"
     #: Below another registered root.
     NESTED = "belongs to a root inside this one"
+    #: No attached registry refers to it, and a person chose to leave such objects behind.
+    UNREFERENCED = "no artifact refers to it"
     #: A key that only stands for an empty folder.
     FOLDER_KEY = "empty folder key"
     #: The target cannot hold an object of this name.
@@ -26,7 +28,7 @@ class Reason(StrEnum):
 
 
 #: Left out without loss: the object has no place in a move.
-HARMLESS = frozenset({Reason.MARKER, Reason.PORTAL, Reason.FOLDER_KEY, Reason.LOCK})
+HARMLESS = frozenset({Reason.MARKER, Reason.PORTAL, Reason.FOLDER_KEY, Reason.LOCK, Reason.UNREFERENCED})
 
 _DATABASE = f"{MANAGED_FOLDER}/lamin.db"
 _DATABASE_KEYS = frozenset(_DATABASE + suffix for suffix in ("", "-wal", "-shm", "-journal", ".gz"))

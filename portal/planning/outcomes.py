@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     REMOVED = "removed"
     #: The target's own, which the source never had; not touched.
     LEFT = "left"
+    #: The bytes at the source are not those LaminDB recorded; nothing was written.
+    ROTTEN = "rotten"
     #: Read back at the target, and the bytes are not those of the source.
     MISMATCH = "mismatch"
 
@@ -56,6 +58,7 @@ class ObjectResult:
         reason: one sentence for whatever is not good; empty else.
         is_ours: whether this migration wrote what lies at the target under this key, to be proven by `sha256` again.
         target_key: where it lies at the target, when not under `key` itself.
+        lamin_hash: LaminDB's hash of the content, where it is not the MD5: of files above 50 MiB.
     """
 
     key: str
@@ -71,6 +74,7 @@ class ObjectResult:
     reason: str = ""
     is_ours: bool = False
     target_key: str | None = None
+    lamin_hash: str | None = None
 
 
 def needs_look(result: ObjectResult) -> bool:

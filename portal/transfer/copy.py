@@ -5,9 +5,11 @@ by hash. Only what this migration wrote, proven by its hash, is taken away to ma
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
+from portal.lamindb.hashes import WHOLE_BYTES
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
 from portal.planning.outcomes import ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
@@ -25,6 +27,10 @@ from portal.transfer.work import (
     run_shard,
     with_retries,
 )
+
+
+class _Rotten(StorageError):
+    """What was read is not what LaminDB recorded. Ends a write before it is published; never leaves this file."""
 
 
 def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
@@ -86,13 +92,16 @@ class _Copier:
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
-        key, digests = _at(item), Digests()
+        key, digests = _at(item), Digests(before.size_bytes)
         was_tried = self._journal.was_tried(key)
         self._journal.begin(key)
         try:
             with self._source.open_read(item.key) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
-                written = self._target.write(key, self._noted(key, chunks, digests), size_bytes=before.size_bytes)
+                noted = self._noted(item, chunks, digests)
+                written = self._target.write(key, noted, size_bytes=before.size_bytes)
+        except _Rotten:
+            return _changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
         except ObjectExists:
             return self._compare_existing(item, before, is_ours=was_tried)
         except ObjectNotFound:
@@ -104,10 +113,29 @@ class _Copier:
             return _changed(item, digests.sha256)
         return _copied(item, before, written, digests)
 
-    def _noted(self, key: str, chunks: Iterable[bytes], digests: Digests) -> Iterator[bytes]:
-        """Yield chunks; after the last, before the target publishes them, note what a kill would leave there."""
+    def _noted(self, item: PlannedObject, chunks: Iterable[bytes], digests: Digests) -> Iterator[bytes]:
+        """Yield chunks; after the last, before the target publishes them, note what a kill would leave there.
+
+        Raises:
+            _Rotten: the bytes are not those LaminDB recorded, so that they are not published.
+        """
         yield from chunks
-        self._journal.stream(key, digests.sha256)
+        if self._is_rotten(item, digests):
+            raise _Rotten("as recorded, the bytes are others")
+        self._journal.stream(_at(item), digests.sha256)
+
+    def _is_rotten(self, item: PlannedObject, digests: Digests) -> bool:
+        """Tell whether hashes of this kind were recorded, and this is none of them."""
+        kind, value = digests.lamin
+        same_kind = [recorded for recorded_kind, recorded in item.recorded if recorded_kind == kind]
+        return bool(same_kind) and value not in same_kind and not self._options.takes_rot
+
+    def _rotten(self, item: PlannedObject, before: ObjectInfo, digests: Digests) -> ObjectResult:
+        kind, value = digests.lamin
+        recorded = " or ".join(text for _, text in item.recorded)
+        words = f"LaminDB recorded the {kind} {recorded}; the bytes at the source have {value}. Nothing was copied."
+        bad = self._bad(item, Outcome.ROTTEN, words)
+        return replace(bad, size_bytes=before.size_bytes, modified_at=before.modified_at, etag=before.etag)
 
     def _compare_existing(self, item: PlannedObject, before: ObjectInfo, *, is_ours: bool) -> ObjectResult:
         key = _at(item)
@@ -125,9 +153,12 @@ class _Copier:
             words = f"The target holds {there.size_bytes:,} bytes under this key, the source {before.size_bytes:,}."
             return _conflict(item, before, there, words)
         read = (self._control, self._options.chunk_bytes)
-        here, other = hash_object(self._source, item.key, *read), hash_object(self._target, there.key, *read)
+        here = hash_object(self._source, item.key, *read, before.size_bytes)
+        other = hash_object(self._target, there.key, *read)
         if self._is_changed(before):
             return _changed(item, self._journal.streamed(there.key))
+        if self._is_rotten(item, here):
+            return self._rotten(item, before, here)
         if here.sha256 != other.sha256:
             self._drop_stale(there.key)
             return _conflict(item, before, there, "The target holds other bytes of the same length under this key.")
@@ -259,4 +290,5 @@ def _same(
         target_etag=there.etag,
         is_ours=outcome is Outcome.COPIED,
         target_key=item.target_key,
+        lamin_hash=digests.lamin[1] if source.size_bytes > WHOLE_BYTES else None,
     )

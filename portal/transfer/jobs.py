@@ -21,6 +21,7 @@ class ShardOptions:
         max_failures: so many failed objects end the shard: the fault is not in the objects.
         retries: for errors that pass.
         timeouts: of each request.
+        takes_rot: copy also what is not as LaminDB recorded it.
     """
 
     threads: int = 8
@@ -28,6 +29,7 @@ class ShardOptions:
     max_failures: int = 50
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = BULK
+    takes_rot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ back. Memory does not grow with the roots.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from portal.backends.base import Backend
 from portal.planning.actions import Act, Action, Excluded, PlannedObject, decide, decide_delta, decide_rollback
 from portal.planning.keys import FolderClashes, KeyRules, Reason
-from portal.planning.listings import merge
-from portal.planning.outcomes import ObjectResult
+from portal.planning.listings import Entry, merge
+from portal.planning.manifest import Manifest, Wanted
+from portal.planning.outcomes import ObjectResult, Outcome
 from portal.planning.shards import ShardLimits, cut
 from portal.transfer.shards import PlannedShard
 from portal.transfer.summary import Counter, PlanSummary
@@ -31,11 +32,15 @@ class ScanOptions:
         nested: prefixes of other registered roots inside the source (`planning.overlaps.nested_prefixes`).
         limits: how large shards get.
         check: called for every object; raises to end the scan, or keeps a lease alive.
+        manifest: what registries refer to below the source; None where none is known.
+        leaves_unreferenced: objects that nothing refers to stay behind.
     """
 
     nested: tuple[str, ...] = ()
     limits: ShardLimits = field(default_factory=ShardLimits)
     check: Callable[[], None] = _go_on
+    manifest: Manifest | None = None
+    leaves_unreferenced: bool = False
 
 
 def scan(source: Backend, target: Backend, options: ScanOptions, write_shard: WriteShard) -> PlanSummary:
@@ -49,7 +54,8 @@ def scan(source: Backend, target: Backend, options: ScanOptions, write_shard: Wr
     counter = Counter()
     for key, reason in source.list_skipped():
         counter.skip(key, reason)
-    actions = (decide(here, there, rules) for here, there in pairs)
+    decided = ((here, decide(here, there, rules)) for here, there in pairs)
+    actions = _referenced(decided, options, counter)
     return _write(_held(actions, rules), target, options, write_shard, counter)
 
 
@@ -62,8 +68,10 @@ def scan_delta(
         StorageError: as `scan`.
     """
     rules = key_rules(target, options.nested)
-    actions = (decide_delta(then, now, rules) for then, now in merge(known, source.list_objects()))
-    return _write(_held(actions, rules), target, options, write_shard, Counter())
+    counter = Counter()
+    decided = ((now, decide_delta(then, now, rules)) for then, now in merge(known, source.list_objects()))
+    actions = _referenced(decided, options, counter)
+    return _write(_held(actions, rules), target, options, write_shard, counter)
 
 
 def scan_rollback(
@@ -80,6 +88,78 @@ def scan_rollback(
     rules = key_rules(old, options.nested)
     actions = (decide_rollback(then, now, rules, tag) for then, now in merge(known, new.list_objects()))
     return _write(_held(actions, rules), old, options, write_shard, Counter())
+
+
+def scan_stragglers(
+    old: Backend, new: Backend, known: Iterable[ObjectResult], options: ScanOptions, write_shard: WriteShard
+) -> PlanSummary:
+    """Plan what sessions that had not noticed the switch wrote to the `old` root since.
+
+    Only keys that the move did not know are brought over. What changed or vanished there is counted in the summary,
+    as `planning.actions.Act.CONFLICT` and `REMOVE`, and nothing is done about it: the new root is the one that counts.
+
+    Raises:
+        StorageError: as `scan`.
+    """
+    rules = key_rules(new, options.nested)
+    counter = Counter()
+
+    def new_ones() -> Iterator[Action | None]:
+        for then, now in merge(known, old.list_objects()):
+            action = decide_delta(then, now, rules)
+            is_known = then is not None and then.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}
+            if action is None or isinstance(action, Excluded) or not is_known:
+                yield action if not isinstance(action, PlannedObject) or action.act is Act.COPY else None
+            else:
+                counter.plan(replace(action, act=Act.REMOVE if now is None else Act.CONFLICT))
+
+    return _write(_held(new_ones(), rules), new, options, write_shard, counter)
+
+
+def _referenced(
+    decided: Iterable[tuple[Entry | None, Action | None]], options: ScanOptions, counter: Counter
+) -> Iterator[Action | None]:
+    """Say of each object of the source what refers to it; count what nothing refers to, and what is missing.
+
+    Without a manifest the actions pass as they are.
+    """
+    manifest = options.manifest
+    for entry, action in decided:
+        if manifest is None or entry is None:
+            yield action
+            continue
+        wanted = manifest.reference_of(entry.key)
+        _take_missing(manifest, counter)
+        if wanted is None:
+            yield _unreferenced(action, options, counter)
+        else:
+            counter.reference(entry.key, entry.size_bytes)
+            yield _with_hash(action, wanted)
+    if manifest is not None:
+        manifest.finish()
+        _take_missing(manifest, counter)
+
+
+def _take_missing(manifest: Manifest, counter: Counter) -> None:
+    for wanted in manifest.missing:
+        counter.miss(f"{wanted.place} ({wanted.artifact_uid})", wanted.size_bytes or 0)
+    manifest.missing.clear()
+
+
+def _unreferenced(action: Action | None, options: ScanOptions, counter: Counter) -> Action | None:
+    if not isinstance(action, PlannedObject) or action.act is Act.REMOVE:
+        return action
+    if options.leaves_unreferenced:
+        return Excluded(action.key, action.size_bytes, Reason.UNREFERENCED)
+    counter.unreferenced(action.key, action.size_bytes)
+    return action
+
+
+def _with_hash(action: Action | None, wanted: Wanted) -> Action | None:
+    """Note what the registry recorded of a file's content. A folder's hash is over all its files."""
+    if not isinstance(action, PlannedObject) or wanted.is_folder or not wanted.recorded:
+        return action
+    return replace(action, recorded=tuple((one.kind, one.value) for one in wanted.recorded))
 
 
 def key_rules(target: Backend, nested: tuple[str, ...] = ()) -> KeyRules:

@@ -100,7 +100,7 @@ def encode(record: PlannedObject | ObjectResult) -> bytes:
     kept = {
         name: value.isoformat() if isinstance(value, datetime) else value
         for name, value in values.items()
-        if value not in (None, "", False) or name in {"key", "size_bytes"}
+        if value not in (None, "", False, ()) or name in {"key", "size_bytes"}
     }
     return json.dumps(kept, separators=(",", ":")).encode() + b"\n"
 
@@ -108,7 +108,8 @@ def encode(record: PlannedObject | ObjectResult) -> bytes:
 def decode_planned(line: bytes) -> PlannedObject:
     """Return the planned object of a line."""
     values = _decoded(line)
-    return PlannedObject(**{**values, "act": Act(values["act"])})
+    recorded = tuple((kind, value) for kind, value in values.pop("recorded", ()))
+    return PlannedObject(**{**values, "act": Act(values["act"]), "recorded": recorded})
 
 
 def decode_result(line: bytes) -> ObjectResult:

@@ -34,6 +34,9 @@ class PlanSummary:
         largest_key: key of the largest object to move; empty for none.
         largest_bytes: its size.
         free_bytes: what the target says it has left; None when it does not say.
+        referenced: objects that an attached registry refers to; nothing where none is known.
+        unreferenced: objects that none refers to, and that are moved all the same.
+        missing: what a registry refers to and the source does not have, as “key (artifact)”.
     """
 
     acts: dict[str, Tally]
@@ -43,6 +46,9 @@ class PlanSummary:
     largest_key: str
     largest_bytes: int
     free_bytes: int | None
+    referenced: Tally = Tally()
+    unreferenced: Tally = Tally()
+    missing: Tally = Tally()
 
     @property
     def object_count(self) -> int:
@@ -86,7 +92,8 @@ def summary_from(values: dict[str, Any]) -> PlanSummary:
         return Tally(part["count"], part["total_bytes"], tuple(part["examples"]))
 
     kinds = {name: {key: tally(part) for key, part in values[name].items()} for name in ("acts", "excluded")}
-    return PlanSummary(**{**values, **kinds, "skipped": tally(values["skipped"])})
+    tallies = ("skipped", "referenced", "unreferenced", "missing")
+    return PlanSummary(**{**values, **kinds, **{name: tally(values[name]) for name in tallies if name in values}})
 
 
 class Counter:
@@ -96,6 +103,7 @@ class Counter:
         self._acts: dict[str, Tally] = {}
         self._excluded: dict[str, Tally] = {}
         self._skipped = Tally()
+        self._referenced, self._unreferenced, self._missing = Tally(), Tally(), Tally()
         self._largest = ("", 0)
         self.shard_count = 0
 
@@ -114,10 +122,30 @@ class Counter:
         """Count one thing that is no object."""
         self._skipped = _more(self._skipped, 0, f"{key}: {reason}")
 
+    def reference(self, key: str, size_bytes: int) -> None:
+        """Count one object that a registry refers to."""
+        self._referenced = _more(self._referenced, size_bytes, key)
+
+    def unreferenced(self, key: str, size_bytes: int) -> None:
+        """Count one object that no registry refers to."""
+        self._unreferenced = _more(self._unreferenced, size_bytes, key)
+
+    def miss(self, words: str, size_bytes: int) -> None:
+        """Count one thing that a registry refers to and that is not there."""
+        self._missing = _more(self._missing, size_bytes, words)
+
     def summary(self, free_bytes: int | None) -> PlanSummary:
         """Return what was counted."""
         return PlanSummary(
-            dict(self._acts), dict(self._excluded), self._skipped, self.shard_count, *self._largest, free_bytes
+            dict(self._acts),
+            dict(self._excluded),
+            self._skipped,
+            self.shard_count,
+            *self._largest,
+            free_bytes,
+            self._referenced,
+            self._unreferenced,
+            self._missing,
         )
 
 

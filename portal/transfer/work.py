@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from portal.backends import open_backend
 from portal.backends.base import Backend, Readable, S3Access, Timeouts
 from portal.errors import OutOfSpace, PortalError, StorageError
+from portal.lamindb.hashes import MD5, WHOLE_BYTES, FileHasher, encode
 from portal.planning.listings import key_order
 from portal.planning.outcomes import GOOD, ObjectResult
 from portal.planning.retries import RetryPolicy, next_wait_seconds
@@ -33,15 +34,28 @@ class Opener(Protocol):
 
 
 class Digests:
-    """SHA-256 (ours) and MD5 (LaminDB's and the servers') of one content, in one pass."""
+    """SHA-256 (ours), MD5 (the servers') and LaminDB's hash of one content, in one pass.
 
-    def __init__(self) -> None:
+    `size_bytes` decides which hash LaminDB takes: up to 50 MiB it is the MD5.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
         self._sha256, self._md5 = sha256(), md5(usedforsecurity=False)
+        self._ends = FileHasher(size_bytes) if size_bytes > WHOLE_BYTES else None
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
         self._sha256.update(data)
         self._md5.update(data)
+        if self._ends is not None:
+            self._ends.update(data)
+
+    @property
+    def lamin(self) -> tuple[str, str]:
+        """Return LaminDB's hash so far: (kind, value)."""
+        if self._ends is not None:
+            return self._ends.kind, self._ends.value
+        return MD5, encode(self._md5.digest())
 
     @property
     def sha256(self) -> str:
@@ -78,9 +92,12 @@ def hashed_chunks(stream: Readable, digests: Digests, control: Control, chunk_by
         control.check()
 
 
-def hash_object(backend: Backend, key: str, control: Control, chunk_bytes: int) -> Digests:
-    """Read an object to its end and return its digests. A local file's cached pages are dropped first."""
-    digests = Digests()
+def hash_object(backend: Backend, key: str, control: Control, chunk_bytes: int, size_bytes: int = 0) -> Digests:
+    """Read an object to its end and return its digests. A local file's cached pages are dropped first.
+
+    `size_bytes` is needed for LaminDB's hash alone.
+    """
+    digests = Digests(size_bytes)
     with backend.open_read(key) as stream:
         drop_cache(stream)
         for _ in hashed_chunks(stream, digests, control, chunk_bytes):
