@@ -1,0 +1,114 @@
+"""What an open Python session does while a location moves: a fence stops its writes, nothing else does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way
+from tests.clients.conftest import NewInstance
+from tests.clients.instances import Instance, ask, execute
+from tests.clients.lamin import ClientError, Session
+from tests.clients.moving import carry, rewrite_root
+
+SENTENCE = "This location is being moved."
+FUTURE, PAST = 4102444800, 946684800  # 2100-01-01, 2000-01-01
+
+
+@pytest.fixture
+def instance(new_instance: NewInstance, tmp_path: Path) -> Instance:
+    """An instance with a default location and one more, both empty."""
+    made = new_instance(str(tmp_path / "main"))
+    made.world["second"] = made.client.run("register", root=str(tmp_path / "second"))
+    return made
+
+
+@pytest.fixture
+def session(instance: Instance) -> Iterator[Session]:
+    """A session that has been at work in the second location."""
+    with instance.client.session() as opened:
+        instance.world["first"] = opened.ask(
+            "save", content="before", key="before.txt", storage_uid=instance.world["second"]["uid"]
+        )
+        yield opened
+
+
+def fence(way: Way, storage_id: int, deadline: int) -> None:
+    """Refuse new artifacts of one location until `deadline`, in seconds since 1970, in place of any earlier fence."""
+    if isinstance(way, SqliteWay):
+        execute(way, "DROP TRIGGER IF EXISTS test_fence")
+        execute(
+            way,
+            f"CREATE TRIGGER test_fence BEFORE INSERT ON lamindb_artifact WHEN NEW.storage_id = {storage_id} "
+            f"AND unixepoch() < {deadline} BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END",
+        )
+        return
+    execute(
+        way,
+        "CREATE OR REPLACE FUNCTION test_fence() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+    )
+    execute(
+        way,
+        "CREATE OR REPLACE TRIGGER test_fence BEFORE INSERT ON lamindb_artifact FOR EACH ROW WHEN "
+        f"(NEW.storage_id = {storage_id} AND clock_timestamp() < to_timestamp({deadline})) "
+        "EXECUTE FUNCTION test_fence()",
+    )
+
+
+def files(folder: Path) -> list[str]:
+    """Return the name of every file below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_fence_refuses_an_open_session_and_nothing_is_uploaded(
+    instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    second = instance.world["second"]
+    before = files(tmp_path / "second")
+    fence(instance.way, second["id"], FUTURE)
+    with pytest.raises(ClientError, match=SENTENCE) as raised:
+        session.ask("save", content="refused", key="refused.txt", storage_uid=second["uid"])
+    assert raised.value.kind == "IntegrityError"
+    assert files(tmp_path / "second") == before
+    assert ask(instance.way, "SELECT count(*) FROM lamindb_artifact WHERE key = :key", key="refused.txt") == [(0,)]
+
+
+def test_behind_a_fence_people_read_and_write_elsewhere(instance: Instance, session: Session) -> None:
+    fence(instance.way, instance.world["second"]["id"], FUTURE)
+    assert session.ask("read", uid=instance.world["first"]["uid"]) == "before"
+    assert session.ask("read", uid=session.ask("save", content="elsewhere", key="elsewhere.txt")["uid"]) == "elsewhere"
+
+
+def test_a_fence_lifts_itself_at_its_deadline(instance: Instance, session: Session) -> None:
+    uid = instance.world["second"]["uid"]
+    fence(instance.way, instance.world["second"]["id"], FUTURE)
+    with pytest.raises(ClientError, match=SENTENCE):
+        session.ask("save", content="refused", key="refused.txt", storage_uid=uid)
+    fence(instance.way, instance.world["second"]["id"], PAST)
+    saved = session.ask("save", content="allowed", key="refused.txt", storage_uid=uid)
+    assert session.ask("read", uid=saved["uid"]) == "allowed"
+
+
+def test_an_open_session_reads_a_moved_location_where_it_is_now(
+    instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    carry(tmp_path / "second", tmp_path / "third")
+    rewrite_root(instance.way, instance.world["second"]["uid"], str(tmp_path / "third"))
+    assert session.ask("read", uid=instance.world["first"]["uid"]) == "before"
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_an_open_session_goes_on_saving_under_the_old_default_root(
+    database_kind: str, instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    """A straggler: the row says the new root, the file lies under the old one."""
+    [(uid,)] = ask(instance.way, "SELECT uid FROM lamindb_storage WHERE root = :root", root=str(tmp_path / "main"))
+    assert isinstance(instance.way, PostgresWay)
+    carry(tmp_path / "main", tmp_path / "new")
+    rewrite_root(instance.way, uid, str(tmp_path / "new"))
+    straggler = session.ask("save", content="late", key="late.txt")
+    assert straggler["path"].startswith(str(tmp_path / "main"))
+    instance.client.edit_settings(storage_root=str(tmp_path / "new"))
+    with pytest.raises(ClientError, match="FileNotFoundError"):
+        instance.client.run("read", uid=straggler["uid"])
