@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -80,6 +81,16 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the server from answering while the block runs; connections are taken all the same, and wait."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS

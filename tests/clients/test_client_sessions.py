@@ -1,15 +1,18 @@
 """What an open Python session does while a location moves: a fence stops its writes, nothing else does."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way
 from tests.clients.conftest import NewInstance
-from tests.clients.instances import Instance, ask, execute
-from tests.clients.lamin import ClientError, Session
+from tests.clients.instances import Instance, ask, execute, s3_environment, s3_root
+from tests.clients.lamin import ClientError, LaminClient, Session
 from tests.clients.moving import carry, rewrite_root
+from tests.servers import S3Server
 
 SENTENCE = "This location is being moved."
 FUTURE, PAST = 4102444800, 946684800  # 2100-01-01, 2000-01-01
@@ -34,26 +37,33 @@ def session(instance: Instance) -> Iterator[Session]:
 
 
 def fence(way: Way, storage_id: int, deadline: int) -> None:
-    """Refuse new artifacts of one location until `deadline`, in seconds since 1970, in place of any earlier fence."""
-    if isinstance(way, SqliteWay):
-        execute(way, "DROP TRIGGER IF EXISTS test_fence")
+    """Refuse changes to one location's artifacts until `deadline`, in seconds since 1970; replaces an earlier fence.
+
+    A row whose upload is under way (`_aux` says `so`) may still change and go: its insert came before the fence.
+    """
+    for change, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+        name = f"test_fence_{change.lower()}"
+        when = f"{row}.storage_id = {storage_id}"
+        if isinstance(way, SqliteWay):
+            settled = "" if row == "NEW" else "AND json_extract(OLD._aux, '$.so') IS NOT 1"
+            execute(way, f"DROP TRIGGER IF EXISTS {name}")
+            execute(
+                way,
+                f"CREATE TRIGGER {name} BEFORE {change} ON lamindb_artifact WHEN {when} {settled} "
+                f"AND unixepoch() < {deadline} BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END",
+            )
+            continue
+        settled = "" if row == "NEW" else "AND OLD._aux->>'so' IS DISTINCT FROM '1'"
         execute(
             way,
-            f"CREATE TRIGGER test_fence BEFORE INSERT ON lamindb_artifact WHEN NEW.storage_id = {storage_id} "
-            f"AND unixepoch() < {deadline} BEGIN SELECT RAISE(ABORT, '{SENTENCE}'); END",
+            "CREATE OR REPLACE FUNCTION test_fence() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
         )
-        return
-    execute(
-        way,
-        "CREATE OR REPLACE FUNCTION test_fence() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{SENTENCE}' USING ERRCODE = 'integrity_constraint_violation'; END $$",
-    )
-    execute(
-        way,
-        "CREATE OR REPLACE TRIGGER test_fence BEFORE INSERT ON lamindb_artifact FOR EACH ROW WHEN "
-        f"(NEW.storage_id = {storage_id} AND clock_timestamp() < to_timestamp({deadline})) "
-        "EXECUTE FUNCTION test_fence()",
-    )
+        execute(
+            way,
+            f"CREATE OR REPLACE TRIGGER {name} BEFORE {change} ON lamindb_artifact FOR EACH ROW WHEN "
+            f"({when} {settled} AND clock_timestamp() < to_timestamp({deadline})) EXECUTE FUNCTION test_fence()",
+        )
 
 
 def files(folder: Path) -> list[str]:
@@ -88,6 +98,36 @@ def test_a_fence_lifts_itself_at_its_deadline(instance: Instance, session: Sessi
     fence(instance.way, instance.world["second"]["id"], PAST)
     saved = session.ask("save", content="allowed", key="refused.txt", storage_uid=uid)
     assert session.ask("read", uid=saved["uid"]) == "allowed"
+
+
+def test_behind_a_fence_nothing_of_the_location_is_thrown_away(instance: Instance, session: Session) -> None:
+    fence(instance.way, instance.world["second"]["id"], FUTURE)
+    for permanent in (False, True):
+        with pytest.raises(ClientError, match=SENTENCE):
+            session.ask("delete", uid=instance.world["first"]["uid"], permanent=permanent)
+    assert session.ask("read", uid=instance.world["first"]["uid"]) == "before"
+
+
+def test_an_upload_that_a_fence_overtakes_still_ends_well(instance: Instance, tmp_path: Path) -> None:
+    # A server of its own: it is stopped in the middle of an upload.
+    with S3Server(tmp_path / "s3") as server:
+        client = LaminClient(instance.client.home, s3_environment(server))
+        client.instance = instance.client.instance
+        location = client.run("register", root=s3_root(server, "uploads"))
+        saving = {"content": "under way", "key": "under-way.txt", "storage_uid": location["uid"]}
+        with client.session() as session, ThreadPoolExecutor(1) as threads:
+            session.ask("save", **{**saving, "key": "first.txt"})
+            with server.held():
+                answer = threads.submit(session.ask, "save", **saving)
+                while not (rows := ask(instance.way, "SELECT _aux FROM lamindb_artifact WHERE key = 'under-way.txt'")):
+                    assert not answer.done(), answer.result()
+                    sleep(0.02)
+                fence(instance.way, location["id"], FUTURE)
+            uid = answer.result()["uid"]
+        assert "so" in str(rows)
+        assert client.run("read", uid=uid) == "under way"
+    [(state,)] = ask(instance.way, "SELECT _aux FROM lamindb_artifact WHERE key = 'under-way.txt'")
+    assert "so" not in str(state)
 
 
 def test_an_open_session_reads_a_moved_location_where_it_is_now(
