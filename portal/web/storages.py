@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
@@ -38,7 +38,7 @@ def _units() -> Units:
 def _render(template: str, view: StorageView, status: int = 200, **context: object) -> Response:
     """Render one tab with the head that all tabs share."""
     tabs = [(label, url_for(endpoint, uid=view.uid), None, request.endpoint == endpoint) for label, endpoint in TABS]
-    move_url = url_for("migrations.new", uid=view.uid) if "migrations.new" in current_app.view_functions else None
+    move_url = url_for("migrations.new", uid=view.uid)
     page = render_template(template, storage=view, tabs_of=tabs, move_url=move_url, **context)
     return flask_response(page, status)
 
@@ -127,8 +127,7 @@ def list_migrations(uid: str) -> Response:
     with gate.reading() as work:
         view = view_of(work, find_storage(work, uid))
         rows = migrations.list_migrations(work, storage_uid=uid)
-    has_page = "migrations.show" in current_app.view_functions
-    return _render("storages/migrations.html", view, rows=rows, has_page=has_page)
+    return _render("storages/migrations.html", view, rows=rows)
 
 
 @blueprint.get("/<uid>/events")
@@ -155,7 +154,8 @@ def edit(uid: str) -> Response:
         "is_default": view.is_default,
         "version": str(view.version),
     }
-    form = StorageForm(request.form, data=now)
+    # An empty form would count as one whose boxes were all unticked.
+    form = StorageForm(request.form if request.method == "POST" else None, data=now)
     if view.space_uid not in dict(placed):
         placed.insert(0, (view.space_uid, view.space))
     form.space.choices = placed
@@ -203,7 +203,6 @@ def delete(uid: str) -> Response:
         with form.catching():
             root = deletion.delete_storage(_units(), uid, form.confirm.data or "")
             flash(f"{root} is deleted here. User files stay where they are.", "success")
-            has_list = "infrastructure.index" in current_app.view_functions
-            return redirect(url_for("infrastructure.index") if has_list else "/", code=303)
+            return redirect(url_for("infrastructure.index"), code=303)
     plan = deletion.plan_deletion(_units(), uid)
     return _render("storages/delete.html", view, 422 if form.is_faulty else 200, plan=plan, form=form)

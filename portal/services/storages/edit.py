@@ -19,6 +19,9 @@ from portal.services.storages.find import find_storage
 from portal.services.work import Work
 from portal.values import Branch, Mode
 
+#: The events that say who changed a record.
+_CHANGES = ("storage.changed", "storage.locked", "storage.moved", "storage.unlocked")
+
 
 @dataclass(frozen=True, slots=True)
 class StorageEdit:
@@ -93,9 +96,12 @@ def _refuse_locked(storage: Storage) -> None:
 
 
 def _changed_meanwhile(work: Work, storage: Storage) -> Conflict:
-    last = work.session.scalar(select(Event).where(Event.storage_id == storage.id).order_by(Event.id.desc()).limit(1))
-    who = last.actor_handle if last else "Somebody"
-    return _conflict(f"{who} changed this {_ago(work.now - storage.updated_at)}.")
+    """Name who changed the record last; other events about the location, such as a move's, did not change it."""
+    query = select(Event).where(Event.storage_id == storage.id, Event.action.in_(_CHANGES)).order_by(Event.id.desc())
+    last = work.session.scalar(query.limit(1))
+    if last is None or last.at < storage.updated_at:
+        return _conflict(f"This was changed {_ago(work.now - storage.updated_at)}.")
+    return _conflict(f"{last.actor_handle} changed this {_ago(work.now - last.at)}.")
 
 
 def _conflict(sentence: str) -> Conflict:

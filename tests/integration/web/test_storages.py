@@ -1,5 +1,6 @@
 """A storage location's pages: every tab, for everybody, and what its buttons do."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 
 from portal.services.register import RegisterLocal
 from portal.services.storages import find_storage
+from portal.services.storages.edit import StorageEdit, edit_storage
 from portal.values import Branch
 from tests.integration.roots import Bucket, connect_as, new_bucket, register_as
 from tests.integration.world import Portal, World
@@ -93,6 +95,41 @@ def test_a_change_by_somebody_else_keeps_the_typed_text(client_as: ClientAs, por
     assert answer.status_code == 422
     assert "erik changed this a moment ago. Nothing was saved; your text is below." in answer.text
     assert "second</textarea>" in answer.text
+
+
+def test_who_changed_it_is_named_whatever_happened_to_the_location_since(
+    client_as: ClientAs, portal: Portal, local_uid: str
+) -> None:
+    with portal.read_as("ada") as work:
+        version = find_storage(work, local_uid).version
+    client_as("erik").post(f"/storages/{local_uid}/edit", data={"description": "first", "version": version})
+    client_as("ada").post(f"/storages/{local_uid}/checks")
+    answer = client_as("ada").post(f"/storages/{local_uid}/edit", data={"description": "second", "version": version})
+    assert "erik changed this a moment ago." in answer.text
+
+
+def test_checks_meanwhile_refuse_no_edit(client_as: ClientAs, portal: Portal, local_uid: str) -> None:
+    with portal.read_as("erik") as work:
+        version = find_storage(work, local_uid).version
+    client_as("ada").post(f"/storages/{local_uid}/checks")
+    edit = {"description": "second", "version": version}
+    assert client_as("erik").post(f"/storages/{local_uid}/edit", data=edit).status_code == 303
+
+
+def test_the_form_shows_the_default_as_it_is_and_saving_keeps_it(
+    client_as: ClientAs, portal: Portal, local_uid: str
+) -> None:
+    client = client_as("ada")
+    box = r'<input[^>]*name="is_default"[^>]*>'
+
+    def is_ticked() -> bool:
+        found = re.search(box, client.get(f"/storages/{local_uid}/edit").text)
+        return found is not None and " checked" in found[0]
+
+    assert not is_ticked()
+    with portal.write_as("ada") as work:
+        edit_storage(work, local_uid, StorageEdit(is_default=True))
+    assert is_ticked()
 
 
 def test_a_location_is_trashed_and_restored(client_as: ClientAs, portal: Portal, local_uid: str) -> None:
