@@ -126,7 +126,7 @@ def test_who_may_write_describes_and_who_may_read_looks(typing: CommandLine, cel
     assert typing.run("storage", "delete", cells, "--confirm", "cells", actor="erik").code == 1
     assert typing.run("migration", "plan", cells, "/nowhere", actor="erik").code == 1
     shown = typing.record("storage", "show", cells)
-    assert (shown["description"], shown["space"]) == ("Atlas", "imaging")
+    assert (shown["description"], shown["space"]) == ("Atlas", "lab/imaging")
 
 
 def test_an_outsider_sees_nothing_by_any_name(typing: CommandLine, cells: str, local_base: Path) -> None:

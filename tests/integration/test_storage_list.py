@@ -204,7 +204,7 @@ def test_a_row_says_the_move_under_way(work_as: Units, world: World) -> None:
         work.session.flush()
         (row,) = list_storages(work, StorageQuery()).rows
         assert (row.migration_state, row.last_check_status) == ("copying", CheckStatus.PASSED)
-        assert (row.place, row.space, row.instance, row.creator) == ("eu-central-1", "imaging", "lab/atlas", "ada")
+        assert (row.place, row.space, row.instance, row.creator) == ("eu-central-1", "lab/imaging", "lab/atlas", "ada")
 
 
 def test_menus_offer_what_is_in_reach(work_as: Units, read_as: Units, world: World) -> None:

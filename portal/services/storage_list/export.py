@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Row, func
 
-from portal.models import Host, Instance, Space, Storage
-from portal.services.storage_list.listing import creator, cursor_of, read_page, select_joined
+from portal.models import Host, Instance, Storage
+from portal.services.storage_list.listing import creator, cursor_of, read_page, select_joined, space_label
 from portal.services.storage_list.plan import PageRange, make_plan
 from portal.services.storage_list.query import StorageQuery
 from portal.services.storage_list.rows import branch_name
@@ -31,7 +31,7 @@ _EXPORTED = select_joined(
     Storage.region,
     Host.name.label("host"),
     func.coalesce(Storage.instance_uid, Instance.uid).label("instance_uid"),
-    Space.name.label("space"),
+    space_label.label("space"),
     Storage.branch_id,
     Storage.created_on_id,
     Storage.run,

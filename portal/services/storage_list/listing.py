@@ -16,6 +16,10 @@ from portal.services.work import Work
 from portal.values import Role
 
 creator = aliased(Account)
+_space_owner = aliased(Account)
+
+#: A space as everywhere else: `owner/name`, or `all`.
+space_label = func.coalesce(_space_owner.handle + "/", "") + Space.name
 
 #: In the order of `_to_row`.
 _COLUMNS: tuple[Any, ...] = (
@@ -24,7 +28,7 @@ _COLUMNS: tuple[Any, ...] = (
     Storage.root,
     Storage.type,
     func.coalesce(Host.name, Storage.region).label("place"),
-    Space.name.label("space"),
+    space_label.label("space"),
     func.coalesce(Instance.slug, Storage.instance_slug, Storage.instance_uid).label("instance"),
     Storage.mode,
     Storage.mode_reason,
@@ -54,6 +58,7 @@ def select_joined(*columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .join(Space, Space.id == Storage.space_id)
+        .outerjoin(_space_owner, _space_owner.id == Space.owner_id)
         .join(creator, creator.id == Storage.created_by_id)
         .outerjoin(Host, Host.id == Storage.host_id)
         .outerjoin(Instance, Instance.id == Storage.instance_id)

@@ -93,7 +93,7 @@ def view_of(work: Work, storage: Storage) -> StorageView:
         region=storage.region,
         host=host,
         is_here=host in {None, work.settings.host},
-        space=storage.space.name,
+        space=f"{storage.space.owner.handle}/{storage.space.name}" if storage.space.owner else storage.space.name,
         space_uid=storage.space.uid,
         space_id=storage.space_id,
         owner=storage.owner.handle,
