@@ -28,7 +28,7 @@ from portal.values import MANAGED_FOLDER, MARKER_KEY, Mode
 #: Blockers a page lists.
 MOST_BLOCKERS = 20
 
-#: Objects counted at most; a fuller root is "more than".
+#: Objects counted at most; a fuller root holds "10,000 or more".
 MOST_COUNTED = 10_000
 
 #: How long looking may take, seconds.
@@ -59,6 +59,13 @@ class Emptiness:
     blocks: bool
     examples: tuple[str, ...]
     text: str
+
+    @property
+    def count_label(self) -> str:
+        """Return the count in words: where counting stopped it says so."""
+        if self.count is None:
+            return "not known"
+        return f"{self.count:,} or more" if self.is_more else f"{self.count:,}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ def plan_deletion(units: Units, reference: str) -> DeletionPlan:
             refusals.append(f"It cannot be shown to be empty: {error}")
     kinds = (_records(), _managed(seen, is_ours), _objects(seen))
     if kinds[1].blocks:
-        objects = "1 object" if kinds[1].count == 1 else f"{kinds[1].count} objects"
+        objects = "1 object" if kinds[1].count == 1 else f"{kinds[1].count_label} objects"
         refusals.append(f"Not empty: {objects} in {MANAGED_FOLDER}/. Move them first.")
     return DeletionPlan(uid, door.root.text, confirm_with, kinds, tuple(refusals), is_ours)
 

@@ -41,6 +41,17 @@ def test_managed_objects_block(portal: Portal, uid: str, local_base: Path) -> No
         deletion.delete_storage(units_of(portal, "ada"), uid, "cells")
 
 
+def test_where_counting_stops_the_number_says_so(
+    portal: Portal, uid: str, local_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deletion, "MOST_COUNTED", 3)
+    for number in range(4):
+        (local_base / "cells" / ".lamindb" / f"{number}.csv").write_text("data")
+    plan = deletion.plan_deletion(units_of(portal, "ada"), uid)
+    assert plan.kinds[1].count_label == "3 or more"
+    assert plan.refusals == ("Not empty: 3 or more objects in .lamindb/. Move them first.",)
+
+
 def test_default_and_locked_locations_are_refused(portal: Portal, uid: str) -> None:
     with portal.write_as("ada") as work:
         edit_storage(work, uid, StorageEdit(is_default=True))
