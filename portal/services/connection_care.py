@@ -13,6 +13,7 @@ from portal.planning.roots import parse_root
 from portal.planning.states import FINAL
 from portal.services.access import visible_storages
 from portal.services.checks import attempt_of
+from portal.services.connection_removal import what_uses
 from portal.services.connections import (
     ConnectionRow,
     as_row,
@@ -46,11 +47,20 @@ class UsingRow:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
-    """A connection with what uses it. `hidden_count`: locations that use it and are not in the actor's reach."""
+    """A connection with what uses it.
+
+    `hidden_count`: locations that use it and are not in the actor's reach; `used_by`: what keeps it, empty: it may go.
+    """
 
     row: ConnectionRow
     locations: tuple[UsingRow, ...]
     hidden_count: int
+    used_by: str
+
+    @property
+    def may_go(self) -> bool:
+        """Tell whether nothing needs it."""
+        return not self.used_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,7 @@ def view_connection(work: Work, uid: str) -> ConnectionView:
     using = _using(work, connection)
     seen = [storage for storage in using if storage.uid in _in_reach(work, connection)]
     rows = tuple(UsingRow(each.uid, each.root, each.mode, each.mode_reason) for each in seen)
-    return ConnectionView(as_row(connection, len(using)), rows, len(using) - len(seen))
+    return ConnectionView(as_row(connection, len(using)), rows, len(using) - len(seen), what_uses(work, connection))
 
 
 def _using(work: Work, connection: Connection) -> list[Storage]:

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
-from portal.services import connection_care, connections
+from portal.services import connection_care, connection_removal, connections
 from portal.services.units import Units
 from portal.values import ConnectionKind
 from portal.web import gate
@@ -41,6 +41,22 @@ def _page(uid: str, scope_form: ScopeForm, secret_form: SecretForm) -> Response:
         secret_form=secret_form,
     )
     return flask_response(page, 422 if scope_form.is_faulty or secret_form.is_faulty else 200)
+
+
+@blueprint.route("/<uid>/delete", methods=["GET", "POST"])
+def delete(uid: str) -> Response:
+    """Ask, then delete a connection that nothing uses."""
+    if request.method == "POST":
+        with gate.writing() as work:
+            name = connection_removal.delete_connection(work, uid)
+        flash(f"The connection {name} is deleted. Nothing was changed in its buckets.", "success")
+        return redirect(url_for("connections.index"), code=303)
+    with gate.reading() as work:
+        view = connection_care.view_connection(work, uid)
+    back = url_for("connections.show", uid=uid)
+    if not view.may_go:
+        return redirect(back, code=303)
+    return flask_response(render_template("connections/delete.html", connection=view.row, back=back))
 
 
 @blueprint.post("/<uid>/scopes")

@@ -1,10 +1,12 @@
 """Looking after a connection: what it may serve, and a new secret."""
 
+from pathlib import Path
+
 import pytest
 
 from portal.errors import Conflict, InputError, NotFound, Refused
-from portal.models import Connection, Event
-from portal.services import connection_care
+from portal.models import Connection, Event, Migration, Storage
+from portal.services import connection_care, connection_removal
 from portal.services.connection_care import NewSecret
 from portal.services.connections import list_connections
 from portal.services.migrations import NewMigration, create_migration
@@ -174,3 +176,39 @@ def test_an_unused_connection_is_tried_on_what_it_may_serve(portal: Portal, buck
     before = bucket.keys()
     assert connection_care.replace_secret(units_of(portal, "ada"), uid, right).startswith(f"s3://{bucket.name}")
     assert bucket.keys() == before
+
+
+def test_a_used_connection_stays_and_the_uses_are_counted(portal: Portal, bucket: Bucket) -> None:
+    with portal.write_as("ada") as work, pytest.raises(Conflict, match=r"is used by 1 location\. Move or delete that"):
+        connection_removal.delete_connection(work, uid_of(portal))
+
+
+@pytest.mark.parametrize("state", ["cancelled", "planned"])
+def test_an_unused_connection_goes_with_its_secret_unless_a_move_still_needs_it(
+    portal: Portal, bucket: Bucket, local_base: Path, state: str
+) -> None:
+    uid = uid_of(portal)
+    with portal.write_as("ada") as work:
+        storage = work.session.query(Storage).one()
+        made = create_migration(work, NewMigration(storage.uid, str(local_base / "moved"))).id
+        work.session.query(Migration).filter(Migration.uid == made).one().state = state
+        storage.connection = None
+    if state == "planned":
+        with portal.write_as("ada") as work, pytest.raises(Conflict, match="is used by 1 unfinished move"):
+            connection_removal.delete_connection(work, uid)
+        return
+    with portal.write_as("ada") as work:
+        name = connection_removal.delete_connection(work, uid)
+    with portal.read_as("ada") as work:
+        assert work.session.query(Connection).count() == 0
+        assert work.session.query(Migration).one().source_connection_id is None
+    action, before, after = events_of(portal)[-1]
+    assert (action, after) == ("connection.deleted", None)
+    assert isinstance(before, dict)
+    assert (before["name"], "secret" in str(before)) == (name, False)
+
+
+@pytest.mark.parametrize("handle", ["erik", "rita", "otto"])
+def test_nobody_else_deletes_it(portal: Portal, bucket: Bucket, handle: str) -> None:
+    with portal.write_as(handle) as work, pytest.raises(NotFound):
+        connection_removal.delete_connection(work, uid_of(portal))

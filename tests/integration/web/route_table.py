@@ -103,6 +103,7 @@ _BY_RULE: dict[str, dict[str, Route]] = {
     "/connect-s3/normalise": _post(Need.SIGNED_IN, root="s3://somewhere/atlas"),
     "/connections": _get(Need.SIGNED_IN),
     "/connections/<uid>": _get(Need.OWN_CONNECTION),
+    "/connections/<uid>/delete": _page(Need.OWN_CONNECTION),
     "/connections/<uid>/scopes": _post(Need.OWN_CONNECTION, scope="another/atlas"),
     "/connections/<uid>/scopes/remove": _post(Need.OWN_CONNECTION, scope="somewhere"),
     "/connections/<uid>/secret": _post(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from portal.models import Storage
 from portal.services.connections import list_connections
 from tests.integration.roots import Bucket, connect_as, new_bucket
 from tests.integration.world import Portal, World
@@ -88,3 +89,19 @@ def test_no_page_and_no_event_holds_a_secret(client_as: ClientAs, url: str, buck
         assert bucket.server.secret_key not in page
         assert "secret_encrypted" not in page
     assert "Entered a new secret" in client.get("/events").text
+
+
+def test_it_is_deleted_from_its_page_once_nothing_uses_it(client_as: ClientAs, portal: Portal, url: str) -> None:
+    client = client_as("ada")
+    page = client.get(url).text
+    assert "It is used by 1 location." in page
+    assert f"{url}/delete" not in page
+    assert client.get(f"{url}/delete").status_code == 303
+    assert client.post(f"{url}/delete").status_code == 409
+    with portal.write_as("ada") as work:
+        work.session.query(Storage).one().connection = None
+    assert f'href="{url}/delete"' in client.get(url).text
+    assert "Keep the connection" in client.get(f"{url}/delete").text
+    gone = client.post(f"{url}/delete", follow_redirects=True)
+    assert "is deleted. Nothing was changed in its buckets." in gone.text
+    assert client.get(url).status_code == 404
