@@ -71,7 +71,10 @@ def test_it_takes_a_folder_of_a_root_that_nobody_writes_to_but_not_one_around_it
     moves.register(local_base / "around" / "inner")
     with pytest.raises(Conflict, match="inside the target"):
         create(moves, uid, local_base / "around")
-    assert moves.state(moves.plan(uid, local_base / "whole" / "atlas")) is State.PLANNED
+    view = moves.view(moves.plan(uid, local_base / "whole" / "atlas"))
+    assert view.state is State.PLANNED
+    warning = f"The root lies inside {local_base}/whole. Objects below both are seen twice."
+    assert warning in (view.plan or {})["warnings"]
 
 
 def test_it_refuses_a_target_that_another_migration_moves_to(moves: Moves, source: Path, local_base: Path) -> None:

@@ -69,8 +69,9 @@ def create_migration(work: Work, new: NewMigration) -> MigrationView:
     _check_source(work, storage)
     target = _settle_target(work, new)
     lock_registrations(work)
-    _check_places(work, storage, target)
+    warnings = _check_places(work, storage, target)
     migration = _row(work, storage, target)
+    migration.plan = {"place_warnings": list(warnings)} if warnings else None
     work.session.add(migration)
     record(
         work,
@@ -194,7 +195,8 @@ def _with_endpoint(root: Root, connection: Connection) -> Root:
         return parse_root(text, home="/", cwd="/")
 
 
-def _check_places(work: Work, storage: Storage, target: _Target) -> None:
+def _check_places(work: Work, storage: Storage, target: _Target) -> tuple[str, ...]:
+    """Refuse a target that shares objects with what is written to; return what a person should know besides."""
     source = place_of(root_of(storage), storage.host.name if storage.host else None, is_writable=True)
     if source.host and target.host and source.host != target.host.name:
         raise Refused(
@@ -208,24 +210,26 @@ def _check_places(work: Work, storage: Storage, target: _Target) -> None:
             hint="Move or delete those locations first.",
         )
     with at_target_field():
-        _check_overlap(work, source, target.place)
+        warnings = _check_overlap(work, source, target.place)
         if nested_prefixes(target.place, _places_like(work, target.place, storage.id)):
             raise Conflict(
                 "Another registered root lies inside the target.", hint="Choose another folder.", field="target_root"
             )
+    return warnings
 
 
-def _check_overlap(work: Work, source: Place, target: Place) -> None:
+def _check_overlap(work: Work, source: Place, target: Place) -> tuple[str, ...]:
     if found := overlap(target, [source]):
         raise Conflict(f"{found[0]}", hint="Choose a folder outside of the present root.", field="target_root")
     # Inside a root that nobody writes to is fine: often it is the bucket that was connected for this very move.
-    check_overlaps(work, target)
+    warnings = check_overlaps(work, target)
     if overlap(target, _places_in_use(work)):
         raise Conflict(
             "The target shares objects with a root that another migration moves to, or keeps for its rollback.",
             hint="Choose another folder, or wait until that one is over.",
             field="target_root",
         )
+    return warnings
 
 
 def _places_like(work: Work, source: Place, storage_id: int) -> list[Place]:
