@@ -164,14 +164,14 @@ def check_serves(connection: Connection, root: Root) -> None:
         raise Refused(
             f"The connection {connection.name} belongs to {connection.endpoint_url or 'AWS'}, the root to "
             f"{root.endpoint_url or 'AWS'}.",
-            hint="Choose a connection of the same endpoint, or give a key.",
+            hint="Choose a connection of the same endpoint.",
             field="connection_uid",
         )
     if not any(holds(scope, root) for scope in connection.scopes):
         may = ", ".join(scope_text(scope) for scope in connection.scopes)
         raise Refused(
             f"The connection {connection.name} may serve {may} only.",
-            hint="Choose a root below that, or give a key for this one.",
+            hint="Choose a root below that, or another connection.",
             field="connection_uid",
         )
 

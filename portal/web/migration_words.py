@@ -24,7 +24,14 @@ _PLACE = {
     _S.ROLLED_BACK: 5,
     _S.RELEASED: 7,
 }
-_STOPPED = frozenset({_S.NEEDS_ATTENTION, _S.FAILED, _S.CANCELLED, _S.CANCELLING, _S.ROLLED_BACK})
+#: How the step that a state is in looks, where it is not simply under way: only what went wrong is loud.
+_MARKS = {
+    _S.NEEDS_ATTENTION: "waits",
+    _S.FAILED: "stopped",
+    _S.CANCELLED: "ended",
+    _S.CANCELLING: "ended",
+    _S.ROLLED_BACK: "ended",
+}
 
 _UNDER_WAY = frozenset(
     {_S.COPYING, _S.PAUSED, _S.VERIFYING, _S.FENCED, _S.NEEDS_ATTENTION, _S.CANCELLING, _S.ROLLING_BACK}
@@ -64,7 +71,7 @@ def steps(page: MigrationPage) -> list[tuple[str, str, str]]:
         "Copy": f"pass {view.pass_number}" if view.started_at else "",
         "Soak": "both roots are kept",
     }
-    here = "stopped" if view.state in _STOPPED else "now"
+    here = _MARKS.get(view.state, "now")
     states = ["done" if at < place else here if at == place else "next" for at in range(len(STEPS))]
     return [(name, notes.get(name, ""), state) for name, state in zip(STEPS, states, strict=True)]
 

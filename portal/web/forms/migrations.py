@@ -3,6 +3,7 @@
 from wtforms import BooleanField, SelectField, StringField
 from wtforms.validators import InputRequired
 
+from portal.errors import PortalError
 from portal.services.migrations import CutOver, NewMigration
 from portal.web.forms.base import BaseForm
 
@@ -16,6 +17,12 @@ class MoveForm(BaseForm):
     target_connection_uid = SelectField("Target")
     target_root = StringField("New root", [InputRequired("Type the new root.")])
     target_host = SelectField("Host of the directory")
+
+    def add_problem(self, error: PortalError) -> None:
+        """Put an error on the field it names; the services call a connection's field by a shorter name."""
+        if error.field == "connection_uid":
+            error.field = "target_connection_uid"
+        super().add_problem(error)
 
     def to_input(self, storage_uid: str) -> NewMigration:
         """Return the move the form describes."""

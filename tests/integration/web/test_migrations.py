@@ -1,5 +1,6 @@
 """The pages of moving roots: who sees which button, and what a page says in each state."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from flask.testing import FlaskClient
 from portal.engine import LocalExecutor, open_executor
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
+from portal.services.connections import list_connections
 from tests.integration.moves import Moves, fill
+from tests.integration.roots import connect_as, new_bucket
 from tests.integration.world import Portal, World
 from tests.servers import S3Server
 
@@ -59,6 +62,7 @@ def test_a_person_moves_a_root_through_the_pages(
     page = ada.get(url).text
     assert "Start the move" in page
     assert "7 objects" in page
+    assert f'href="{url}">{uid}</a>' in ada.get(f"/storages/{managed}/migrations").text
     assert ada.post(f"{url}/start").status_code == 303
     moves.drive()
     page = ada.get(url).text
@@ -126,3 +130,31 @@ def test_a_target_that_cannot_be_taken_comes_back_on_its_field(
     assert "is not below a base directory" in answer.text
     with moves.portal.read_as("ada") as work:
         assert migrations.list_migrations(work) == []
+
+
+def test_a_root_outside_of_what_the_connection_serves_comes_back_on_its_field(
+    moves: Moves, managed: str, client_as: Browsers, s3_server: S3Server
+) -> None:
+    bucket = new_bucket(s3_server)
+    connect_as(moves.portal, "ada", bucket.form())
+    with moves.portal.read_as("ada") as work:
+        connection = list_connections(work)[0].uid
+    given = {"target_connection_uid": connection, "target_root": "s3://elsewhere/cells", "target_host": "portal-host"}
+    answer = client_as("ada").post(f"/storages/{managed}/move", data=given)
+    assert answer.status_code == 422
+    assert f"may serve {bucket.name} only. Choose a root below that, or another connection." in answer.text
+    assert 'href="#target_connection_uid"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [("needs_attention", "waits"), ("failed", "stopped"), ("cancelled", "ended"), ("rolled_back", "ended")],
+)
+def test_only_what_went_wrong_is_loud_in_the_steps(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path, state: str, mark: str
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    with moves.portal.write_as("ada") as work:
+        migrations.find_migration(work, uid).state = state
+    page = client_as("ada").get(f"/migrations/{uid}").text
+    assert re.findall(r'<li class="(waits|stopped|ended|now)"', page) == [mark]
