@@ -157,7 +157,7 @@ def check_directory(path: str, bases: tuple[Path, ...]) -> None:
 def bases_hint(bases: tuple[Path, ...]) -> str:
     """Return what may be done about a path outside of the base directories."""
     if not bases:
-        return "Ask a portal admin to set PORTAL_LOCAL_BASES."
+        return "Whoever starts the portal names base directories in PORTAL_LOCAL_BASES."
     return f"Roots must lie below {' or '.join(str(base) for base in bases)}."
 
 
