@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal.errors import InputError, NotFound, Refused
 from portal.models import Account, Space, SpaceMember, Storage
+from portal.models.ids import random_uid
 from portal.permissions import Action, OwnerTarget, PortalTarget, SpaceTarget, allows, require
 from portal.planning.names import check_space_name
 from portal.services import members
@@ -21,11 +22,16 @@ from portal.values import ALL_SPACE_ID, Role
 
 @dataclass(frozen=True, slots=True)
 class NewSpace:
-    """A space to make. `owner` is the handle of the owning person or organisation; None: the actor."""
+    """A space to make.
+
+    `owner` is the handle of the owning person or organisation; None: the actor. `uid` is that of a space an instance
+    has already; None for a new one.
+    """
 
     name: str
     description: str = ""
     owner: str | None = None
+    uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,7 @@ def create_space(work: Work, new: NewSpace) -> Space:
     name = check_space_name(new.name)
     _refuse_taken_name(work, owner, name)
     space = Space(
+        uid=new.uid or random_uid(),
         name=name,
         description=new.description.strip(),
         owner_id=owner.id,

@@ -21,6 +21,10 @@ STATUS: tuple[tuple[type[errors.PortalError], int], ...] = (
     (errors.Conflict, 409),
     (errors.Unreachable, 503),
     (errors.StorageError, 422),
+    (errors.RegistryUnreachable, 503),
+    (errors.RegistryBusy, 409),
+    (errors.RegistryChanged, 409),
+    (errors.RegistryError, 422),
 )
 
 #: What an HTTP error of the framework means to a person.

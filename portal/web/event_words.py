@@ -26,8 +26,12 @@ PHRASES: Mapping[str, str] = {
     "connection.secret-replaced": "entered a new secret",
     "host.added": "added| it",
     "host.changed": "changed| it",
+    "instance.attached": "attached it to {database}",
     "instance.changed": "changed| it",
     "instance.created": "made| it",
+    "instance.detached": "detached it from {database}",
+    "instance.registry-checked": "looked at its database again",
+    "instance.registry-taken-over": "took differences over from its database",
     "instance.role-granted": "gave {handle} {role}| on it",
     "instance.role-revoked": "took {role} from {handle}",
     "instance.space-attached": "opened it to the space {space}",
@@ -79,6 +83,7 @@ PHRASES: Mapping[str, str] = {
     "storage.locked": "locked the record",
     "storage.moved": "moved it to {root}",
     "storage.registered": "registered| it",
+    "storage.taken-over": "took it over from {instance}",
     "storage.unlocked": "unlocked the record",
 }
 
@@ -120,7 +125,8 @@ def choice(action: str) -> str:
     """Return an action as a filter offers it: `storage: connected`."""
     words = PHRASES.get(action) or action.partition(".")[2].replace("-", " ")
     for name, meaning in (("{handle}", "somebody"), ("{role}", "a role"), ("{scope}", "a bucket"), ("{root}", "a root"),
-                          (" {space}", "")):  # fmt: skip
+                          (" {space}", ""),
+                          (" to {database}", ""), (" from {database}", ""), ("{instance}", "an instance")):  # fmt: skip
         words = words.replace(name, meaning)
     return f"{action.partition('.')[0].replace('-', ' ')}: {words.partition('|')[0]}"
 

@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("url_encrypted", sa.Text(), nullable=True),
         sa.Column("identity", sa.String(length=300), nullable=False),
         sa.Column("instance_uid", sa.String(length=12), nullable=False),
+        sa.Column("instance_uuid", sa.String(length=36), nullable=True),
         sa.Column("is_read_only", sa.Boolean(), nullable=False),
         sa.Column("why_read_only", sa.Text(), nullable=False),
         sa.Column("schema_version", sa.String(length=100), nullable=False),

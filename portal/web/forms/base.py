@@ -6,10 +6,26 @@ from typing import Any
 
 from wtforms import Field, Form
 
-from portal.errors import Conflict, InputError, NotFound, PortalError, Refused, SignInFailed, StorageError
+from portal.errors import (
+    Conflict,
+    InputError,
+    NotFound,
+    PortalError,
+    Refused,
+    RegistryError,
+    SignInFailed,
+    StorageError,
+)
 
 #: Errors that re-render the form they came from. Others (no right, no such thing) answer with a page.
-FORM_ERRORS: tuple[type[PortalError], ...] = (InputError, Conflict, Refused, SignInFailed, StorageError)
+FORM_ERRORS: tuple[type[PortalError], ...] = (
+    InputError,
+    Conflict,
+    Refused,
+    RegistryError,
+    SignInFailed,
+    StorageError,
+)
 
 
 class BaseForm(Form):
