@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from portal.errors import InputError
-from portal.services import event_log, spaces
+from portal.services import event_log, server_grants, spaces
 from portal.services.event_log import EventQuery
+from portal.services.register import RegisterLocal
 from portal.services.work import Work
 from portal.values import Role
-from tests.integration.world import World
+from tests.integration.roots import register_as
+from tests.integration.world import Portal, World
 
 As = Callable[..., AbstractContextManager[Work]]
 SOME_DAY = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -27,6 +30,21 @@ def test_a_portal_admin_sees_every_event(read_as: As) -> None:
     with read_as("ada") as work:
         actions = {row.action for row in event_log.list_events(work, EventQuery(limit=100)).rows}
     assert {"account.created", "organisation.created", "space.created", "instance.role-granted"} <= actions
+
+
+def test_a_portal_admin_without_a_role_audits_a_location_and_opens_nothing_of_it(
+    portal: Portal, work_as: As, read_as: As, local_base: Path
+) -> None:
+    (local_base / "own").mkdir()
+    with work_as("ada") as work:
+        server_grants.grant(work, "otto", server_grants.parse_grant_root(work.settings, f"{local_base}/own"))
+    uid = register_as(portal, "otto", RegisterLocal(str(local_base / "own"))).uid
+    assert uid is not None
+    with read_as("ada") as work:
+        rows = event_log.list_events(work, EventQuery(actor="otto", actions=("storage.registered",))).rows
+    assert [row.target_uid for row in rows] == [uid]
+    for tab in ("", "/contents", "/events", "/checks", "/access"):
+        assert portal.client_as("ada").get(f"/storages/{uid}{tab}").status_code == 404
 
 
 def test_people_see_what_they_did_and_what_is_about_things_in_their_reach(read_as: As, world: World) -> None:
