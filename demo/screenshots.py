@@ -1,11 +1,12 @@
 """`make screenshots`: the README's pictures, taken of a fresh demo in Debian's Chromium."""
 
 import os
+import shutil
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,12 +127,28 @@ def take_all(browser: Browser, demo: Demo) -> None:
     take(page, "migration")
 
 
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Give a new folder for the demo, gone at the end; its path is in the pictures, so it should read well."""
+    for parent in (Path("/srv"), Path.home()):
+        folder = parent / "genome-lab"
+        with suppress(OSError):
+            folder.mkdir()
+            break
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="portal-demo-"))
+    try:
+        yield folder.resolve()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> None:
     """Start a demo in a folder of its own and take the pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="portal-demo-") as folder,
-        running_demo(Path(folder).resolve()) as demo,
+        own_folder() as folder,
+        running_demo(folder) as demo,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)

@@ -17,6 +17,7 @@ from portal.services import accounts, instances, organisations, spaces
 from portal.services.access import load_actor
 from portal.services.accounts import NewAccount, find_account
 from portal.services.connect import ConnectS3, connect_s3
+from portal.services.connections import list_connections
 from portal.services.register import RegisterLocal, register_local
 from portal.services.units import Units
 from portal.services.work import Work
@@ -104,13 +105,18 @@ class DemoWorld:
     def _add_storages(self) -> None:
         units = Units(lambda: self.acting("admin"), lambda: self.acting("admin"))
         for new in self._buckets():
-            connect_s3(units, new)
+            connect_s3(units, replace(new, connection_uid=self._connection_of(new.root)))
         for folder, space, instance, text in (
             ("sequencing", "lab/sequencing", "lab/atlas", "Landing zone of the sequencers"),
             ("flow-cytometry", "lab/imaging", "", "Old plates, read by everybody"),
         ):
             path = str(self.folder / "nfs" / folder)
             register_local(units, RegisterLocal(path, "", space, instance, text, owner="lab"))
+
+    def _connection_of(self, root: str) -> str:
+        """Return the connection that a root before made for the same bucket; empty for none."""
+        with self.acting("admin") as work:
+            return {row.name: row.uid for row in list_connections(work)}.get(root.split("/")[2], "")
 
     def _buckets(self) -> Iterator[ConnectS3]:
         for root, space, instance, text, is_default in (
