@@ -71,6 +71,49 @@ def test_the_artifacts_of_a_location_may_all_be_given_to_another(instance: Insta
     assert not any(path.startswith(f"{second}/") for path in found["paths"].values())
 
 
+def test_a_location_inside_a_moved_one_stays_where_it_is(new_instance: NewInstance, tmp_path: Path) -> None:
+    second, third = tmp_path / "second", tmp_path / "third"
+    instance = new_instance(str(tmp_path / "main"))
+    instance.fill(str(second), str(second / "nested"))
+    uid = instance.location(str(second))["uid"]
+    carry(second / "nested", tmp_path / "aside")
+    carry(second, third)
+    carry(tmp_path / "aside", second / "nested")
+    rewrite_root(instance.way, uid, str(third))
+    assert_world_whole(instance.client, instance.world, {uid: str(third)})
+
+
+class TestALocationThatAnotherInstanceRefersTo:
+    """The other instance has a row of its own: the same uid, and the root as it was."""
+
+    @pytest.fixture
+    def other(self, instance: Instance, new_instance: NewInstance, tmp_path: Path) -> Instance:
+        """An instance that registered one file of the first's second location."""
+        made = new_instance(str(tmp_path / "other"))
+        made.world["reference"] = made.client.run("register", root=str(tmp_path / "second"))
+        made.world["uid"] = made.client.run("adopt", path=str(tmp_path / "second/notes/real.txt"))
+        return made
+
+    def test_its_row_carries_the_uid_of_the_location_and_of_its_manager(
+        self, instance: Instance, other: Instance, tmp_path: Path
+    ) -> None:
+        uid = instance.location(str(tmp_path / "second"))["uid"]
+        [(manager,)] = ask(other.way, "SELECT instance_uid FROM lamindb_storage WHERE uid = :uid", uid=uid)
+        assert manager == instance.facts["uid"] != other.facts["uid"]
+
+    def test_it_loses_its_artifacts_until_its_own_row_says_the_new_root(
+        self, instance: Instance, other: Instance, tmp_path: Path
+    ) -> None:
+        uid, new = other.world["reference"]["uid"], str(tmp_path / "third")
+        content = other.client.run("read", uid=other.world["uid"])
+        carry(tmp_path / "second", Path(new))
+        rewrite_root(instance.way, uid, new)
+        with pytest.raises(ClientError, match="FileNotFoundError"):
+            other.client.run("read", uid=other.world["uid"])
+        rewrite_root(other.way, uid, new)
+        assert other.client.run("read", uid=other.world["uid"]) == content
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 class TestTheDefaultLocationOfASqliteInstance:
     """Its database moves with it."""

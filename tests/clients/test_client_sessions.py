@@ -152,3 +152,39 @@ def test_an_open_session_goes_on_saving_under_the_old_default_root(
     instance.client.edit_settings(storage_root=str(tmp_path / "new"))
     with pytest.raises(ClientError, match="FileNotFoundError"):
         instance.client.run("read", uid=straggler["uid"])
+
+
+def test_an_open_session_goes_on_saving_under_the_old_root_it_works_in(
+    instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    """The same for a location that is not the instance's default, but the session's."""
+    second = instance.world["second"]
+    session.ask("use", root=second["root"])
+    session.ask("save", content="in time", key="in-time.txt")
+    carry(tmp_path / "second", tmp_path / "third")
+    rewrite_root(instance.way, second["uid"], str(tmp_path / "third"))
+    straggler = session.ask("save", content="late", key="late.txt")
+    assert straggler["path"].startswith(second["root"])
+    assert files(tmp_path / "second")
+    with pytest.raises(ClientError, match="FileNotFoundError"):
+        instance.client.run("read", uid=straggler["uid"])
+
+
+def test_an_open_session_that_has_not_saved_there_yet_is_stopped_by_the_new_root_alone(
+    instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    session.ask("use", root=instance.world["second"]["root"])
+    rewrite_root(instance.way, instance.world["second"]["uid"], str(tmp_path / "third"))
+    with pytest.raises(ClientError, match="Storage matching query does not exist"):
+        session.ask("save", content="late", key="late.txt")
+
+
+def test_a_fence_stops_a_session_that_works_in_the_location(
+    instance: Instance, session: Session, tmp_path: Path
+) -> None:
+    session.ask("use", root=instance.world["second"]["root"])
+    before = files(tmp_path / "second")
+    fence(instance.way, instance.world["second"]["id"], FUTURE)
+    with pytest.raises(ClientError, match=SENTENCE):
+        session.ask("save", content="late", key="late.txt")
+    assert files(tmp_path / "second") == before
