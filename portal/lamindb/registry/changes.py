@@ -1,11 +1,12 @@
 """Change rows of an instance's locations and users: what is written is what was looked at, or nothing is."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, String, Table, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, String, Table, Update, delete, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from portal.errors import InputError, RegistryChanged
@@ -92,8 +93,8 @@ def insert_storage(connection: Connection, new: NewStorage, *, now: datetime) ->
     statement = insert(STORAGE).values(
         **values, created_on_id=made_on, is_locked=False, created_at=moment, updated_at=moment
     )
-    _write(connection, statement, unique)
-    return int(connection.scalars(select(STORAGE.c.id).where(STORAGE.c.uid == new.uid)).one())
+    with _unless_taken(connection, unique):
+        return int(connection.scalars(statement.returning(STORAGE.c.id)).one())
 
 
 def delete_storage(connection: Connection, row_id: int, uid: str) -> bool:
@@ -150,8 +151,7 @@ def ensure_user(connection: Connection, uid: str, handle: str, name: str | None)
             return int(found)
     values = {"uid": uid, "handle": handle, "name": name}
     _check_lengths(connection, USER, values)
-    connection.execute(insert(USER).values(**values))
-    return int(connection.scalars(select(USER.c.id).where(USER.c.uid == uid)).one())
+    return int(connection.scalars(insert(USER).values(**values).returning(USER.c.id)).one())
 
 
 def _locked(connection: Connection, row_id: int, uid: str | None = None) -> RowMapping:
@@ -179,18 +179,25 @@ def _refuse_others(connection: Connection, unique: Mapping[str, Any]) -> None:
             )
 
 
-def _write(connection: Connection, statement: Any, unique: Mapping[str, Any]) -> None:
-    """Run a statement that must meet exactly one row; tell whose row is in the way if another session was quicker."""
-    try:
-        with connection.begin_nested():
-            count = connection.execute(statement).rowcount
-    except IntegrityError:
-        _refuse_others(connection, unique)
-        raise
+def _write(connection: Connection, statement: Update, unique: Mapping[str, Any]) -> None:
+    """Run a change that must meet exactly one row."""
+    with _unless_taken(connection, unique):
+        count = connection.execute(statement).rowcount
     if count != 1:
         raise RegistryChanged(
             f"The change met {count} rows, not one.", hint="Compare the instance again; the role may not see the row."
         )
+
+
+@contextmanager
+def _unless_taken(connection: Connection, unique: Mapping[str, Any]) -> Iterator[None]:
+    """Tell whose row is in the way if another session was quicker."""
+    try:
+        with connection.begin_nested():
+            yield
+    except IntegrityError:
+        _refuse_others(connection, unique)
+        raise
 
 
 def _require(connection: Connection, table: Table, row_id: int) -> None:

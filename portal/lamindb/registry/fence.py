@@ -235,7 +235,7 @@ def _source(connection: Connection, row_id: int) -> str | None:
 
 
 def _statements(connection: Connection, row_id: int) -> dict[str, str]:
-    return dict(connection.execute(_FIND_SQLITE, {"names": _names(row_id)}).tuples().all())
+    return {row.name: row.sql for row in connection.execute(_FIND_SQLITE, {"names": _names(row_id)})}
 
 
 def _remove_sqlite(connection: Connection, row_id: int) -> None:

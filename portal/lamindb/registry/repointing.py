@@ -1,6 +1,8 @@
 """Give artifacts of one location to another location or space of the same instance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -8,6 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from portal.errors import RegistryChanged
 from portal.lamindb.registry.fence import fences_let_pass, require_fence
 from portal.lamindb.registry.tables import ARTIFACT, SPACE, STORAGE
+
+#: Row ids bound to one statement.
+_CHUNK: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def repoint_conflicts(
 def spaces_of_artifacts(connection: Connection, row_id: int) -> dict[int, int]:
     """Return how many artifacts of a location are in each space, by the space's row id."""
     query = select(ARTIFACT.c.space_id, func.count()).where(ARTIFACT.c.storage_id == row_id)
-    return dict(connection.execute(query.group_by(ARTIFACT.c.space_id)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query.group_by(ARTIFACT.c.space_id))}
 
 
 def move_artifacts_to_space(connection: Connection, storage_row_id: int, space_id: int) -> int:
@@ -91,3 +96,32 @@ def move_artifacts_to_space(connection: Connection, storage_row_id: int, space_i
         )
     elsewhere = update(ARTIFACT).where(ARTIFACT.c.storage_id == storage_row_id, ARTIFACT.c.space_id != space_id)
     return connection.execute(elsewhere.values(space_id=space_id)).rowcount
+
+
+def artifact_ids(connection: Connection, row_id: int, limit: int | None = None) -> list[int]:
+    """Return the row ids of a location's artifacts, of all branches and versions, in order."""
+    query = select(ARTIFACT.c.id).where(ARTIFACT.c.storage_id == row_id).order_by(ARTIFACT.c.id).limit(limit)
+    return list(connection.scalars(query))
+
+
+def repoint_some(connection: Connection, ids: Sequence[int], from_row_id: int, to_row_id: int) -> int:
+    """Give some artifacts of one location to another one; those that are not in the first stay; return how many moved.
+
+    Passes the portal's own fences on both, which stand again afterwards.
+
+    Raises:
+        RegistryChanged: the second location has one of the artifacts already.
+    """
+    count = 0
+    try:
+        with connection.begin_nested(), fences_let_pass(connection, from_row_id, to_row_id):
+            for start in range(0, len(ids), _CHUNK):
+                chosen = ARTIFACT.c.id.in_(ids[start : start + _CHUNK])
+                statement = update(ARTIFACT).where(chosen, ARTIFACT.c.storage_id == from_row_id)
+                count += connection.execute(statement.values(storage_id=to_row_id)).rowcount
+    except IntegrityError:
+        raise RegistryChanged(
+            "Some of the artifacts were saved again where they came from.",
+            hint="LaminDB takes the same key and content once in a location: delete one of each pair.",
+        ) from None
+    return count
