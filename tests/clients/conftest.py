@@ -1,8 +1,11 @@
 """Fixtures of the tests with the real lamindb: instances of both databases, made by the client itself."""
 
+import functools
+import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -19,7 +22,20 @@ from tests.clients.instances import (
 from tests.clients.lamin import LaminClient
 from tests.servers import PostgresServer, S3Server
 
-NewInstance = Callable[[str], Instance]
+
+class NewInstance(Protocol):
+    """Makes an instance whose default location is `root`.
+
+    With `fill` those roots are registered too, and every location gets its artifacts; None leaves the instance empty.
+    """
+
+    def __call__(self, root: str, fill: Sequence[str] | None = None) -> Instance: ...
+
+
+class MakeInstance(Protocol):
+    """Makes an instance on a kind of database, whose maker's home is `home`."""
+
+    def __call__(self, kind: str, home: Path, root: str, fill: Sequence[str] | None = None) -> Instance: ...
 
 
 @pytest.fixture(scope="session")
@@ -28,48 +44,43 @@ def postgres_template(postgres_server: PostgresServer, tmp_path_factory: pytest.
     return PostgresTemplate(postgres_server, tmp_path_factory.mktemp("lamindb-template"))
 
 
+@pytest.fixture(scope="session")
+def make_instance(request: pytest.FixtureRequest, s3_server: S3Server) -> MakeInstance:
+    """A function that makes an instance on a kind of database; see `NewInstance` for the rest."""
+
+    def make(kind: str, home: Path, root: str, fill: Sequence[str] | None = None) -> Instance:
+        client = LaminClient(home, s3_environment(s3_server))
+        if kind == "sqlite":
+            return Instance(client, sqlite_way(root), *client.init(home.name, root, fill=fill))
+        template: PostgresTemplate = request.getfixturevalue("postgres_template")
+        url = template.new_url()
+        return Instance(client, postgres_way(url), *client.init(home.name, root, url, fill=fill))
+
+    return make
+
+
 @pytest.fixture
-def new_instance(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server
-) -> Iterator[NewInstance]:
-    """A function that makes an instance whose default location is the given root; the test runs once a database."""
-    made: list[str] = []
+def new_instance(database_kind: str, make_instance: MakeInstance, tmp_path: Path) -> NewInstance:
+    """A function that makes one more instance; the test runs once a kind of database."""
+    count = itertools.count(1)
 
-    def make(root: str) -> Instance:
-        client = LaminClient(tmp_path / f"home-{len(made)}", s3_environment(s3_server))
-        name = f"instance-{len(made)}"
-        url = None
-        if database_kind == "postgresql":
-            template: PostgresTemplate = request.getfixturevalue("postgres_template")
-            url = template.new_url()
-        made.append(url or "")
-        facts = client.init(name, root, url)
-        return Instance(client, postgres_way(url) if url else sqlite_way(root), facts)
+    def new(root: str, fill: Sequence[str] | None = None) -> Instance:
+        return make_instance(database_kind, tmp_path / f"person-{next(count)}", root, fill)
 
-    yield make
-    if database_kind == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        for url in made:
-            server.drop_database(url)
+    return new
 
 
 @pytest.fixture(scope="session")
 def filled_instances(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    make_instance: MakeInstance, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Instance]:
     """A function that returns the one filled instance of a kind of database; its database is only ever copied."""
-    made: dict[str, Instance] = {}
 
+    @functools.cache
     def instance(kind: str) -> Instance:
-        if kind not in made:
-            folder = tmp_path_factory.mktemp(f"filled-{kind}")
-            client = LaminClient(folder / "home")
-            root = str(folder / "main")
-            url = request.getfixturevalue("postgres_template").new_url() if kind == "postgresql" else None
-            facts = client.init("filled", root, url)
-            made[kind] = Instance(client, postgres_way(url) if url else sqlite_way(root), facts)
-            made[kind].fill(str(folder / "second"), str(folder / "second/nested"))
-        return made[kind]
+        folder = tmp_path_factory.mktemp(f"filled-{kind}")
+        further = [str(folder / "second"), str(folder / "second/nested")]
+        return make_instance(kind, folder / "person", str(folder / "main"), further)
 
     return instance
 

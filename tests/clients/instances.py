@@ -26,7 +26,7 @@ class Instance:
 
     Attributes:
         facts: slug, id, uid and the default location's root, as the client told them.
-        world: what `fill` made; empty before.
+        world: what `build_world` made; empty where nothing was.
     """
 
     client: LaminClient

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -124,14 +124,19 @@ class LaminClient:
         """Return the file that tells this machine where the instance's default storage and database are."""
         return self.home / "settings" / ".lamin" / f"instance--{OWNER}--{self.instance}.env"
 
-    def init(self, name: str, storage: str, db: str | None = None) -> dict[str, Any]:
+    def init(
+        self, name: str, storage: str, db: str | None = None, *, fill: Sequence[str] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Make instance `anonymous/<name>` and work with it; `db` is a `postgresql://` URL, None means SQLite.
 
-        Returns slug, id (hex), uid and the default storage location's root.
+        Returns slug, id (hex), uid and the default storage location's root; and the world that `build_world` made of
+        the roots to `fill`, empty where that is None.
         """
-        made: dict[str, Any] = self.run("init", name=name, storage=storage, db=db)
+        with self.session() as session:
+            facts: dict[str, Any] = session.ask("init", name=name, storage=storage, db=db)
+            world = {} if fill is None else session.ask("build_world", roots=fill, big=False)
         self.instance = name
-        return made
+        return facts, world
 
     def session(self) -> Session:
         """Open a Python session with the instance connected and an empty cache; whoever opens it closes it."""

@@ -51,8 +51,8 @@ def test_the_next_copy_knows_nothing_of_changes_to_the_last(lamin_database: Way)
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_the_check_finds_what_a_bad_move_leaves(database_kind: str, new_instance: NewInstance, tmp_path: Path) -> None:
-    instance = new_instance(str(tmp_path / "main"))
-    world = instance.fill()
+    instance = new_instance(str(tmp_path / "main"), fill=[])
+    world = instance.world
     root = tmp_path / "main"
     (root / "notes/real.txt").write_bytes(b"other bytes\n")
     (root / "a/b/c/d/deep.txt").unlink()

@@ -15,9 +15,7 @@ from tests.servers import S3Server
 @pytest.fixture
 def instance(new_instance: NewInstance, tmp_path: Path) -> Instance:
     """An instance of two filled locations, `main`, the default one, and `second`."""
-    made = new_instance(str(tmp_path / "main"))
-    made.fill(str(tmp_path / "second"))
-    return made
+    return new_instance(str(tmp_path / "main"), fill=[str(tmp_path / "second")])
 
 
 def test_a_location_moves_from_disk_to_disk_to_s3_and_back(
@@ -34,6 +32,7 @@ def test_a_location_moves_from_disk_to_disk_to_s3_and_back(
         old = new
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_a_root_rewritten_before_its_files_are_there_breaks_every_artifact_of_it(
     database_kind: str, instance: Instance, tmp_path: Path
 ) -> None:
@@ -45,7 +44,10 @@ def test_a_root_rewritten_before_its_files_are_there_breaks_every_artifact_of_it
     assert len([each for each in problems if "FileNotFoundError" in each]) == len(readable)
 
 
-def test_without_its_marker_a_moved_location_works_and_is_nobodys(instance: Instance, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_without_its_marker_a_moved_location_works_and_is_nobodys(
+    database_kind: str, instance: Instance, tmp_path: Path
+) -> None:
     second, third = str(tmp_path / "second"), str(tmp_path / "third")
     uid = instance.location(second)["uid"]
     carry(Path(second), Path(third), marker=False)
@@ -71,10 +73,12 @@ def test_the_artifacts_of_a_location_may_all_be_given_to_another(instance: Insta
     assert not any(path.startswith(f"{second}/") for path in found["paths"].values())
 
 
-def test_a_location_inside_a_moved_one_stays_where_it_is(new_instance: NewInstance, tmp_path: Path) -> None:
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_location_inside_a_moved_one_stays_where_it_is(
+    database_kind: str, new_instance: NewInstance, tmp_path: Path
+) -> None:
     second, third = tmp_path / "second", tmp_path / "third"
-    instance = new_instance(str(tmp_path / "main"))
-    instance.fill(str(second), str(second / "nested"))
+    instance = new_instance(str(tmp_path / "main"), fill=[str(second), str(second / "nested")])
     uid = instance.location(str(second))["uid"]
     carry(second / "nested", tmp_path / "aside")
     carry(second, third)
@@ -83,28 +87,26 @@ def test_a_location_inside_a_moved_one_stays_where_it_is(new_instance: NewInstan
     assert_world_whole(instance.client, instance.world, {uid: str(third)})
 
 
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 class TestALocationThatAnotherInstanceRefersTo:
     """The other instance has a row of its own: the same uid, and the root as it was."""
 
     @pytest.fixture
-    def other(self, instance: Instance, new_instance: NewInstance, tmp_path: Path) -> Instance:
+    def other(self, database_kind: str, instance: Instance, new_instance: NewInstance, tmp_path: Path) -> Instance:
         """An instance that registered one file of the first's second location."""
         made = new_instance(str(tmp_path / "other"))
-        made.world["reference"] = made.client.run("register", root=str(tmp_path / "second"))
-        made.world["uid"] = made.client.run("adopt", path=str(tmp_path / "second/notes/real.txt"))
+        with made.client.session() as session:
+            session.ask("register", root=str(tmp_path / "second"))
+            made.world["uid"] = session.ask("adopt", path=str(tmp_path / "second/notes/real.txt"))
         return made
 
-    def test_its_row_carries_the_uid_of_the_location_and_of_its_manager(
-        self, instance: Instance, other: Instance, tmp_path: Path
-    ) -> None:
-        uid = instance.location(str(tmp_path / "second"))["uid"]
-        [(manager,)] = ask(other.way, "SELECT instance_uid FROM lamindb_storage WHERE uid = :uid", uid=uid)
-        assert manager == instance.facts["uid"] != other.facts["uid"]
-
     def test_it_loses_its_artifacts_until_its_own_row_says_the_new_root(
-        self, instance: Instance, other: Instance, tmp_path: Path
+        self, database_kind: str, instance: Instance, other: Instance, tmp_path: Path
     ) -> None:
-        uid, new = other.world["reference"]["uid"], str(tmp_path / "third")
+        uid, new = instance.location(str(tmp_path / "second"))["uid"], str(tmp_path / "third")
+        assert ask(other.way, "SELECT instance_uid FROM lamindb_storage WHERE uid = :uid", uid=uid) == [
+            (instance.facts["uid"],)
+        ]
         content = other.client.run("read", uid=other.world["uid"])
         carry(tmp_path / "second", Path(new))
         rewrite_root(instance.way, uid, new)

@@ -22,9 +22,7 @@ pytestmark = pytest.mark.parametrize("database_kind", ["sqlite"])
 @pytest.fixture
 def instance(database_kind: str, new_instance: NewInstance, tmp_path: Path) -> Instance:
     """A filled instance below `main`."""
-    made = new_instance(str(tmp_path / "main"))
-    made.fill()
-    return made
+    return new_instance(str(tmp_path / "main"), fill=[])
 
 
 @pytest.fixture
