@@ -78,7 +78,7 @@ e2e: test-tools ## Run the tests in a real browser
 
 .PHONY: clients
 clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
-	$(PYTEST) tests/clients $(PARALLEL)
+	$(PYTEST) tests/clients $(PARALLEL) --timeout 300
 
 .PHONY: soak
 soak: test-tools ## Run the long tests: kill, resume, load
