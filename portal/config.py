@@ -41,9 +41,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PORTAL_WORKERS", "2", "Worker processes of a runner."),
     Setting("PORTAL_SESSION_HOURS", "336", "Hours after which an unused sign-in ends."),
     Setting("PORTAL_SOAK_DAYS", "7", "Days for which rolling back is offered after a cut-over."),
+    Setting("PORTAL_FENCE_MINUTES", "30", "Minutes for which a cut-over may hold writers off before the fence lifts."),
+    Setting("PORTAL_QUIET_HOURS", "24", "Hours without anything new at the old root before a move can be released."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs are JSON lines on stderr."),
     Setting("PORTAL_ACCOUNT", "none", "Handle the command line acts as when `--as` is not given."),
     Setting("PORTAL_PASSWORD", "asked for", "Password for `portal account add`, so that scripts need no prompt."),
+    Setting("PORTAL_REGISTRY_URL", "asked for", "PostgreSQL URL for `portal instance attach`, password included."),
     Setting("PORTAL_SECRET_ACCESS_KEY", "asked for", "Secret of the access key for `portal storage connect-s3`."),
 )
 
@@ -75,6 +78,8 @@ class Settings:
     workers: int = 2
     session_hours: int = 336
     soak_days: int = 7
+    fence_minutes: int = 30
+    quiet_hours: int = 24
     log_level: str = "INFO"
 
     @property
@@ -133,6 +138,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         workers=read.take("PORTAL_WORKERS", "2", _number(1, 256), 2),
         session_hours=read.take("PORTAL_SESSION_HOURS", "336", _number(1, 8784), 336),
         soak_days=read.take("PORTAL_SOAK_DAYS", "7", _number(1, 365), 7),
+        fence_minutes=read.take("PORTAL_FENCE_MINUTES", "30", _number(1, 1440), 30),
+        quiet_hours=read.take("PORTAL_QUIET_HOURS", "24", _number(0, 8784), 24),
         log_level=read.take("PORTAL_LOG_LEVEL", "INFO", _log_level, "INFO"),
     )
     if read.faults:

@@ -24,7 +24,8 @@ class Migration(Base):
 
     `lease_*` belong to the runner that works on it now; a runner writes only while its epoch is the row's.
     `wish` is what a person asked for and the runner has not done yet: cancel, cut_over, rollback …; empty for nothing.
-    `strategy`: `rewrite` the root of the location's record, or `repoint` its artifacts to the location `target_storage_uid`.
+    `strategy`: `rewrite` the root of the location's record, or `repoint` its artifacts to `target_storage_uid`.
+    `sweep_at`: when the old root is looked at next for what was written there since the cut-over; None: never.
     `leaves_unreferenced`: objects that no attached registry refers to stay behind. `takes_rot`: objects whose bytes
     are not those LaminDB recorded are copied all the same; a person looked at them.
     `plan` and `progress` are small JSON summaries (counts, bytes, first examples), never lists of objects.
@@ -73,6 +74,7 @@ class Migration(Base):
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cut_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     soak_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sweep_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -18,6 +18,7 @@ from portal.planning.states import MOVES, Event, MigrationState, move
 from portal.runner.jobs import Answer, Ends, guarded
 from portal.services.access import load_actor
 from portal.services.events import Change, record
+from portal.services.migrations.doors import REPOINT, REWRITE, RegistryDoor, doors_of
 from portal.services.migrations.leases import Lease, renew
 from portal.services.reach import Door, access_of, make_door
 from portal.services.vault import Vault
@@ -102,6 +103,22 @@ class Facts:
     pass_number: int
     plan: dict[str, Any]
     ends: Ends
+    doors: tuple[RegistryDoor, ...] = ()
+    strategy: str = REWRITE
+    leaves_unreferenced: bool = False
+    target_uid: str | None = None
+    takes_rot: bool = False
+    is_sweep_due: bool = False
+
+    @property
+    def is_repoint(self) -> bool:
+        """Tell whether artifacts are re-pointed, and the location's own root stays."""
+        return self.strategy == REPOINT
+
+    @property
+    def writable_doors(self) -> tuple[RegistryDoor, ...]:
+        """Return the registries that the portal changes."""
+        return tuple(door for door in self.doors if door.can_write)
 
 
 class Held:
@@ -164,6 +181,12 @@ class Drive:
                     _door(work, row.source_root, row.source_connection, row.source_host, row.source_region),
                     _door(work, row.target_root, row.target_connection, row.target_host, row.target_region),
                 ),
+                doors=doors_of(work, row),
+                strategy=row.strategy,
+                leaves_unreferenced=row.leaves_unreferenced,
+                target_uid=row.target_storage_uid,
+                takes_rot=row.takes_rot,
+                is_sweep_due=row.sweep_at is not None and row.sweep_at <= self.tools.clock(),
             )
 
     @contextmanager

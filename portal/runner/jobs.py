@@ -5,6 +5,7 @@ survive the trip between processes.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,16 +13,18 @@ from typing import Any, Literal
 from portal.backends.base import BULK, Backend
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
+from portal.lamindb.registry.ways import DATABASE_KEY
 from portal.planning.actions import PlannedObject
 from portal.planning.shards import ShardLimits
+from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.ledger import Plan, ShardPlan
+from portal.services.migrations.registry_jobs import look, open_manifest, refuse_database_move
 from portal.services.reach import Door, check_way, opened
-from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback
+from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
 
-_DATABASE_KEY = f"{MANAGED_FOLDER}/lamin.db"
 _PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
 
@@ -68,9 +71,13 @@ class PlanJob:
         known: paths of result segments of each pass so far, oldest first, for a delta or the way back.
         tag: names a rollback in the keys of rewritten objects.
         stop_path: listing ends as soon as this file exists.
+        doors: registries that say what belongs to the source; none for the way back.
+        leaves_unreferenced: objects that none of them refers to stay behind.
+        nested: prefixes of other registered roots inside the source.
+        keeps_to_known: what the move did not bring is no business of the way back: it belongs to the target's location.
     """
 
-    kind: Literal["first", "delta", "back"]
+    kind: Literal["first", "delta", "back", "sweep"]
     ends: Ends
     ledger: str
     folder: str
@@ -78,6 +85,24 @@ class PlanJob:
     known: tuple[tuple[str, ...], ...] = ()
     tag: str = ""
     stop_path: str = ""
+    doors: tuple[RegistryDoor, ...] = ()
+    leaves_unreferenced: bool = False
+    nested: tuple[str, ...] = ()
+    keeps_to_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """What a move is to do, as far as a look at both sides depends on it.
+
+    Attributes:
+        storage_uid: of the location; `target_uid` of the one its artifacts are re-pointed to, else None.
+        doors: the registries it concerns.
+    """
+
+    storage_uid: str
+    target_uid: str | None = None
+    doors: tuple[RegistryDoor, ...] = ()
 
 
 def guarded(call: Callable[..., Any], *arguments: Any) -> Answer:
@@ -88,13 +113,19 @@ def guarded(call: Callable[..., Any], *arguments: Any) -> Answer:
         return Answer(None, error.message, error.hint or "", isinstance(error, Refused | Conflict | InputError))
 
 
-def inspect(ends: Ends, storage_uid: str) -> Inspection:
+def inspect(ends: Ends, aims: Aims) -> Inspection:
     """Look at both sides and try every right a move needs. At the target a probe is written, read back and deleted.
 
     Raises:
-        Refused: the source holds LaminDB's database, or the target is marked as another location's.
+        Refused: the source holds a LaminDB database that cannot move along, or the target is another location's.
+        RegistryError: an attached instance cannot be reached, or says something else than the portal.
         StorageError: a side cannot be reached or a right is missing.
     """
+    source_root, target_root = ends.source.root, ends.target.root
+    is_repoint = aims.target_uid is not None
+    refuse_database_move(aims.doors, source_root.text, target_root.type, is_repoint=is_repoint)
+    told = look(aims.doors, source_root.text, ends.target, is_repoint)
+    moves_database = not is_repoint and any(door.lies_in(source_root.text) for door in aims.doors)
     check_way(ends.source)
     check_way(ends.target)
     if ends.target.root.type is StorageType.LOCAL:
@@ -102,18 +133,25 @@ def inspect(ends: Ends, storage_uid: str) -> Inspection:
 
         create_local_root(ends.target.root)
     with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
-        warnings = _look_at_source(source, storage_uid)
-        _refuse_foreign(target, storage_uid)
-        _probe(target, storage_uid)
-    return Inspection(warnings)
+        if not moves_database and not is_repoint:
+            _refuse_database(source)
+        if moves_database and target.info(DATABASE_KEY) is not None:
+            raise Refused(f"{target.root} holds a database of LaminDB already.", hint="Choose an empty folder.")
+        warnings = _look_at_source(source, aims.storage_uid)
+        _refuse_foreign(target, aims.target_uid or aims.storage_uid)
+        _probe(target, aims.storage_uid)
+    return Inspection((*told, *warnings))
+
+
+def _refuse_database(source: Backend) -> None:
+    if source.info(DATABASE_KEY) is not None:
+        raise Refused(
+            f"{source.root} holds {DATABASE_KEY}, the database of a LaminDB instance.",
+            hint="Attach the instance first: then the portal knows what refers to this root. Nothing was copied.",
+        )
 
 
 def _look_at_source(source: Backend, storage_uid: str) -> tuple[str, ...]:
-    if source.info(_DATABASE_KEY) is not None:
-        raise Refused(
-            f"{source.root} holds {_DATABASE_KEY}, the database of a LaminDB instance.",
-            hint="Moving it means moving the instance, which this portal cannot do yet. Nothing was copied.",
-        )
     first = next(source.list_objects(), None)
     if first is None:
         return ("The source holds no objects.",)
@@ -174,13 +212,24 @@ def make_plan(job: PlanJob) -> Plan:
         shards.append(ShardPlan(shard.number, shard.object_count, shard.total_bytes, path, segment.digest))
         beside.extend(_beside(shard.objects))
 
-    options = ScanOptions(limits=_LIMITS, check=lambda: _refuse_when_stopped(job.stop_path))
-    with opened(job.ends.source, timeouts=BULK) as source, opened(job.ends.target, timeouts=BULK) as target:
+    with ExitStack() as stack:
+        source = stack.enter_context(opened(job.ends.source, timeouts=BULK))
+        target = stack.enter_context(opened(job.ends.target, timeouts=BULK))
+        options = ScanOptions(
+            limits=_LIMITS,
+            check=lambda: _refuse_when_stopped(job.stop_path),
+            manifest=stack.enter_context(open_manifest(job.doors)),
+            leaves_unreferenced=job.leaves_unreferenced,
+            nested=job.nested,
+            keeps_to_known=job.keeps_to_known,
+        )
         known = latest_results(job.known)
         if job.kind == "first":
             summary = scan(source, target, options, keep)
         elif job.kind == "delta":
             summary = scan_delta(source, target, known, options, keep)
+        elif job.kind == "sweep":
+            summary = scan_stragglers(source, target, known, options, keep)
         else:
             summary = scan_rollback(source, target, known, job.tag, options, keep)
     return Plan(summary, tuple(shards), tuple(beside[:_MOST_EXAMPLES]), len(beside))

@@ -13,6 +13,7 @@ from portal.errors import PortalError
 from portal.planning.states import MOVES, Event, MigrationState
 from portal.runner.drive import Drive, Interrupted, Tools
 from portal.runner.steps import step
+from portal.runner.switching import has_open_decision
 from portal.services.migrations.leases import Lease, LeaseLost, give_back, take_next
 from portal.services.migrations.runners import DatabaseTrouble, report_alive, sign_off
 from portal.services.vault import Vault
@@ -92,6 +93,8 @@ class Reconciler:
         """Stop a migration over a fault; where its state cannot stop, try again later."""
         self._resting[drive.lease.migration_id] = self._tools.clock() + BACK_OFF
         state = drive.state()
+        if state is MigrationState.FENCED and has_open_decision(drive.lease.migration_id):
+            return  # it may have been decided: nothing goes back before that is known
         events = {MigrationState.FENCED: Event.FENCE_LIFTED, MigrationState.ROLLING_BACK: Event.ROLLBACK_STUCK}
         if events.get(state, Event.TROUBLE) in MOVES[state]:
             drive.trouble(message, hint)

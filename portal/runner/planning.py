@@ -2,9 +2,10 @@
 
 from portal import database
 from portal.planning.actions import Act
+from portal.planning.keys import Reason
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
-from portal.runner.jobs import Inspection, PlanJob, inspect, make_plan
+from portal.runner.jobs import Aims, Inspection, PlanJob, inspect, make_plan
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, FORWARD, Plan
 from portal.transfer.summary import PlanSummary, Tally
@@ -12,7 +13,7 @@ from portal.transfer.summary import PlanSummary, Tally
 
 def check(drive: Drive, facts: Facts) -> bool:
     """Try every right on both sides; False when the migration was stopped over what was found."""
-    answer = drive.run(inspect, facts.ends, facts.storage_uid)
+    answer = drive.run(inspect, facts.ends, Aims(facts.storage_uid, facts.target_uid, facts.doors))
     if answer.error:
         drive.trouble_of(answer, may_end=True)
         return False
@@ -30,7 +31,7 @@ def plan_first(drive: Drive, facts: Facts) -> None:
         return
     plan: Plan = answer.value
     summary = plan.summary
-    if refusal := _refusal(summary):
+    if refusal := _refusal(summary, facts):
         drive.trouble(*refusal)
         return
     with drive.writing() as held:
@@ -49,7 +50,7 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
         drive.trouble_of(answer)
         return
     plan: Plan = answer.value
-    if refusal := _refusal(plan.summary):
+    if refusal := _refusal(plan.summary, facts):
         drive.trouble(*refusal)
         return
     with drive.writing() as held:
@@ -92,14 +93,22 @@ def _job(drive: Drive, facts: Facts, kind: str, number: int) -> PlanJob:
         folder=drive.folder,
         pass_number=number,
         known=() if kind == "first" else known,
+        doors=() if kind in {"back", "sweep"} else facts.doors,
+        leaves_unreferenced=facts.leaves_unreferenced,
+        nested=tuple(facts.plan.get("nested", ())),
+        keeps_to_known=kind == "back" and facts.is_repoint,
         tag=f"{facts.uid}-{number}",
         stop_path=str(drive.stop_path),
     )
 
 
-def _refusal(summary: PlanSummary) -> tuple[str, str] | None:
+def _refusal(summary: PlanSummary, facts: Facts) -> tuple[str, str] | None:
     """Return why nothing may be copied by this plan, and what to do; None where it may."""
     for reason, tally in summary.lost.items():
+        if reason == Reason.DATABASE and facts.doors:
+            continue  # it moves in the cut-over, or stays where artifacts are re-pointed
+        if reason == Reason.NESTED:
+            continue  # another location's, and said before
         return (
             f"{objects(tally.count)} would be left behind ({reason}): {', '.join(tally.examples[:3])}.",
             "Rename or remove them at the source, then check again. Nothing was overwritten.",
@@ -123,6 +132,22 @@ def _warnings(summary: PlanSummary) -> list[str]:
         tally: Tally = summary.act(act)
         if tally.count:
             found.append(f"{words}: {objects(tally.count)}, such as {', '.join(tally.examples[:3])}.")
+    if summary.missing.count:
+        found.append(
+            f"Registered and not there, so they will be missing at the new root too: {summary.missing.count:,}"
+            f" such as {', '.join(summary.missing.examples[:3])}."
+        )
+    if summary.unreferenced.count:
+        found.append(
+            f"No artifact refers to them; they are copied all the same: {objects(summary.unreferenced.count)},"
+            f" such as {', '.join(summary.unreferenced.examples[:3])}."
+        )
+    left = summary.excluded.get(Reason.UNREFERENCED)
+    if left is not None:
+        found.append(
+            f"No artifact refers to them, so they stay behind: {objects(left.count)},"
+            f" such as {', '.join(left.examples[:3])}."
+        )
     if summary.skipped.count:
         found.append(f"Not objects, so left behind: {', '.join(summary.skipped.examples[:3])}.")
     return found

@@ -15,7 +15,7 @@ from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
 from portal.transfer.control import Progress, read_progress
 from portal.transfer.copy import copy_shard
-from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult
+from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult
 from portal.transfer.shards import shard_files
 from portal.transfer.verify import verify_shard
 
@@ -30,6 +30,7 @@ class Pass:
     direction: str
     number: int
     is_copy: bool
+    takes_rot: bool = False
 
     @property
     def call(self) -> Callable[[ShardJob], ShardResult]:
@@ -235,6 +236,7 @@ class ShardRun:
             target_access=ends.target.access,
             stop_path=str(self._drive.stop_path),
             progress_path=files.progress,
+            options=ShardOptions(takes_rot=self._which.takes_rot),
         )
 
 

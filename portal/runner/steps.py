@@ -6,9 +6,13 @@ from types import MappingProxyType
 from portal import database
 from portal.planning.states import MOVES, Event, MigrationState
 from portal.runner.drive import Drive, Facts, Held
+from portal.runner.endings import clean_up, roll_back
+from portal.runner.fencing import hold, let_go, turned
 from portal.runner.planning import check, plan_delta, plan_first
+from portal.runner.proving import is_proven
 from portal.runner.shards import Pass, is_open, run_pass
-from portal.runner.switching import clean_up, roll_back, switch
+from portal.runner.stragglers import sweep
+from portal.runner.switching import follow, resume, switch, way_of
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, FORWARD, PASSING
 
@@ -29,10 +33,15 @@ def step(drive: Drive) -> bool:
     """
     drive.let_workers_work()
     facts = drive.facts()
+    # Whatever else is wished: a decision that was made before a crash is carried through first.
+    if facts.state is _S.FENCED and resume(drive, facts, way_of(facts, FORWARD)):
+        return True
     if facts.wish and _fulfil(drive, facts):
         return True
+    if let_go(drive, facts):
+        return True
     act = _STEPS.get(facts.state)
-    if act is None:
+    if act is None or (facts.state is _S.SOAKING and not facts.is_sweep_due):
         return False
     act(drive, facts)
     return True
@@ -119,7 +128,8 @@ def _verify(drive: Drive, facts: Facts) -> None:
             held.move(_E.CHANGES_FOUND, "Objects changed at the source while it was copied; they are copied again.")
         elif bad:
             held.move(_E.TROUBLE, _words(bad), "Look at them below, then retry. Nothing at the target was overwritten.")
-        else:
+    if not bad and is_proven(drive, facts):
+        with drive.writing() as held:
             _make_ready(held)
 
 
@@ -127,11 +137,17 @@ def _make_ready(held: Held) -> None:
     row = held.migration
     row.ready_at = held.work.now
     row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
-    held.move(_E.VERIFY_DONE, "Every object was read back at the target and its SHA-256 equals the source's.")
+    words = "Every object was read back at the target and its SHA-256 equals the source's."
+    tried = (row.plan or {}).get("rehearsal")
+    if tried and tried["count"]:
+        words += f" {tried['count']} artifacts were opened through the new root."
+    held.move(_E.VERIFY_DONE, words)
 
 
 def _fence(drive: Drive, facts: Facts) -> None:
-    """Bring over what is new until a listing finds nothing, then switch. The fence is soft: writers may go on."""
+    """Hold writers off, bring over what is new until a listing finds nothing, then switch."""
+    if not hold(drive, facts, facts.doors):
+        return
     if _is_unplanned(facts):
         plan_delta(drive, facts)
     elif _work_on(drive, facts, is_copy=True) or _work_on(drive, facts, is_copy=False):
@@ -139,7 +155,7 @@ def _fence(drive: Drive, facts: Facts) -> None:
     elif bad := _bad(drive):
         drive.trouble(f"{_words(bad)} The location was not switched.", "Retry, then cut over again.")
     elif facts.plan.get("is_clean"):
-        switch(drive, facts)
+        switch(drive, facts, way_of(facts, FORWARD))
     elif int(facts.plan.get("fence_rounds", 0)) >= MOST_FENCE_ROUNDS:
         drive.trouble(
             "Objects at the source keep changing, so the location was not switched.",
@@ -156,13 +172,22 @@ def _bad(drive: Drive) -> dict[str, int]:
         return ledger.bad_kinds(session, drive.lease.migration_id)
 
 
-def _settle(drive: Drive, _facts: Facts) -> None:
+def _settle(drive: Drive, facts: Facts) -> None:
+    if not follow(drive, facts, way_of(facts, FORWARD)):
+        return
+    target = facts.ends.target.root
+    words = f"Moved, every object verified. The old root is kept: {facts.ends.source.root}."
+    if facts.is_repoint:
+        words = f"Every artifact is in {target} now, every object verified. {facts.ends.source.root} is kept."
     with drive.writing() as held:
-        held.move(_E.SOAK)
+        held.move(_E.SOAK, words)
 
 
 def _roll_back(drive: Drive, facts: Facts) -> None:
     number = int(facts.plan.get("back", 1))
+    doors = turned(facts.doors) if facts.is_repoint else facts.doors
+    if facts.plan.get("switched_back") != number and not hold(drive, facts, doors, extends=True):
+        return None
     if facts.plan.get("planned_back") == number and facts.plan.get("switched_back") != number:
         for is_copy in (True, False):
             if is_open(drive, BACK, number, is_copy=is_copy):
@@ -179,7 +204,7 @@ def _work_on(drive: Drive, facts: Facts, *, is_copy: bool) -> bool:
     """Run what is open of the present pass; False when nothing is."""
     if not is_open(drive, FORWARD, facts.pass_number, is_copy=is_copy):
         return False
-    _run(drive, Pass(facts.ends, FORWARD, facts.pass_number, is_copy))
+    _run(drive, Pass(facts.ends, FORWARD, facts.pass_number, is_copy, facts.takes_rot))
     return True
 
 
@@ -200,6 +225,7 @@ def _words(bad: dict[str, int]) -> str:
         "changed": "changing at the source",
         "missing": "gone from the source",
         "mismatch": "read back differently",
+        "rotten": "not as LaminDB recorded them",
     }
     parts = [f"{names.get(kind, kind)}: {count:,}" for kind, count in sorted(bad.items())]
     return f"Objects {', '.join(parts)}."
@@ -213,6 +239,7 @@ _STEPS: Mapping[MigrationState, Callable[[Drive, Facts], None]] = MappingProxyTy
         _S.VERIFYING: _verify,
         _S.FENCED: _fence,
         _S.CUT_OVER: _settle,
+        _S.SOAKING: sweep,
         _S.ROLLING_BACK: _roll_back,
         _S.CANCELLING: clean_up,
     }

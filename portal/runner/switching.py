@@ -1,116 +1,284 @@
-"""The decision and the ways out: cut-over, rollback, cancel. Each switch of a location is one transaction."""
+"""The decision and what follows from it, there and back.
 
+One write decides: the transaction of the writing instance where it is attached, else that of the portal's own row.
+What is to be changed is written down before (`services.migrations.intents`), so that whoever comes after a crash sees
+whether it was decided. Before the decision everything only goes back, after it everything only rolls forward.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+from portal import database
 from portal.errors import Conflict
+from portal.lamindb.registry.changes import RootChange
 from portal.planning.states import Event
-from portal.runner.drive import Drive, Facts
-from portal.runner.jobs import copy_marker, remove_marker, remove_temporaries
-from portal.runner.planning import objects, plan_back
-from portal.runner.shards import shard_tag
-from portal.services.migrations import ledger
-from portal.services.migrations.switch import point_to
+from portal.runner.drive import Drive, Facts, Held, Interrupted
+from portal.runner.fencing import turned
+from portal.runner.jobs import Answer, copy_marker
+from portal.services.migrations import intents, ledger, switch_jobs
+from portal.services.migrations.doors import RegistryDoor
+from portal.services.migrations.intents import DECIDE, FOLLOW, PORTAL, IntentRow, Step
+from portal.services.migrations.ledger import BACK, FORWARD
+from portal.services.migrations.registry_jobs import read_rows
+from portal.services.migrations.switch import note_registry, point_to
+from portal.services.migrations.switch_jobs import Switch
 
-#: Listings on the way back until nothing has changed any more.
-MOST_BACK_ROUNDS = 3
+#: Between two tries of something that must happen and does not yet.
+_AGAIN_SECONDS = 2.0
 
 
-def switch(drive: Drive, facts: Facts) -> None:
-    """Copy the marker, then let the location name the new root: one transaction; only a rollback leads back."""
-    answer = drive.run(copy_marker, facts.ends, facts.storage_uid, is_short=True)
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A switch there or back.
+
+    Attributes:
+        direction: FORWARD or BACK.
+        doors: registries, turned for the way back of re-pointed artifacts.
+        verb: `switched` or `switched back`, for messages.
+        again: what a person may do when it did not work.
+    """
+
+    direction: str
+    doors: tuple[RegistryDoor, ...]
+    verb: str
+    again: str
+
+    @property
+    def decider(self) -> RegistryDoor | None:
+        """Return the registry whose transaction decides; None: the portal's own does."""
+        return next((door for door in self.doors if door.is_writer and door.can_write), None)
+
+
+def way_of(facts: Facts, direction: str) -> Way:
+    """Return the switch of a migration in one direction."""
+    if direction == FORWARD:
+        return Way(FORWARD, facts.doors, "switched", "Look at it, then cut over again or cancel.")
+    doors = turned(facts.doors) if facts.is_repoint else facts.doors
+    return Way(BACK, doors, "switched back", "Look at it, then roll back again.")
+
+
+def resume(drive: Drive, facts: Facts, way: Way) -> bool:
+    """Go on with a switch that was decided before a crash; False where none was."""
+    rows = _latest(drive, way)
+    undecided = next((row for row in rows if row.step.part == DECIDE and not row.is_done), None)
+    door = _door(way.doors, undecided.step.instance_id) if undecided else None
+    if undecided is None or door is None:
+        return False
+    answer = _ask_whether_decided(drive, facts, door, undecided.step)
     if answer.error:
-        drive.trouble(f"{answer.error} The location was not switched.", answer.hint)
+        _try_again(drive, f"Whether the switch was decided is not known yet: {answer.error}")
+        return True
+    if not answer.value:
+        return False
+    _complete(drive, facts, way, rows)
+    return True
+
+
+def switch(drive: Drive, facts: Facts, way: Way) -> None:
+    """Copy the marker, write down what is to be changed, and decide."""
+    if not facts.is_repoint and not _has_copied_marker(drive, facts, way):
         return
+    rows = _write_intents(drive, facts, way)
+    if rows is None:
+        return
+    door = way.decider
+    if door is not None:
+        decide = next(row.step for row in rows if row.step.part == DECIDE)
+        answer = _decide(drive, facts, door, decide)
+        if answer.error and not _is_decided_all_the_same(drive, facts, door, decide):
+            drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint or way.again)
+            return
+    _complete(drive, facts, way, rows)
+
+
+def _has_copied_marker(drive: Drive, facts: Facts, way: Way) -> bool:
+    ends = facts.ends if way.direction == FORWARD else facts.ends.turned()
+    answer = drive.run(copy_marker, ends, facts.storage_uid, is_short=True)
+    if answer.error:
+        drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint)
+    return not answer.error
+
+
+def _write_intents(drive: Drive, facts: Facts, way: Way) -> list[IntentRow] | None:
+    """Write the attempt down; None where it may not begin any more, which has been said."""
+    answer = drive.run(read_rows, tuple(door for door in way.doors if door.can_write), is_short=True)
+    if answer.error:
+        drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint)
+        return None
     try:
         with drive.writing() as held:
             row = held.migration
-            if row.wish == Event.CANCEL:
-                return  # asked for in time: the next step fulfils it
-            held.note(run_before=row.storage.run if row.storage else None)
-            point_to(held.work, row, "target", run=row.uid)
-            row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
-            row.cut_over_at = held.work.now
-            row.soak_until = held.work.now + timedelta(days=drive.tools.settings.soak_days)
-            held.move(Event.SWITCHED)
-            held.move(Event.SOAK, f"Moved, every object verified. The old root is kept: {row.source_root}.")
+            if row.wish == Event.CANCEL and way.direction == FORWARD:
+                return None  # asked for in time: the next step fulfils it
+            steps = _steps(held, way, answer.value, facts)
+            intents.write(held.work.session, row, way.direction, steps, held.work.now)
+            return intents.latest(held.work.session, row.id, way.direction)
     except Conflict as error:
-        drive.trouble(
-            f"{error.message} The location was not switched.", "Look at the location, then cut over again or cancel."
-        )
+        drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
+        return None
 
 
-def roll_back(drive: Drive, facts: Facts, number: int) -> None:
-    """Plan the way back; when everything is back, list again until nothing is new; switch; then tidy up."""
-    if facts.plan.get("switched_back") == number:
-        _finish_rollback(drive, facts)
-    elif int(facts.plan.get("back_rounds", 0)) >= MOST_BACK_ROUNDS:
-        drive.trouble(
-            "Objects at the new root keep changing, so the location was not switched back.",
-            "Stop everything that writes there, then roll back again.",
-        )
-    elif facts.plan.get("planned_back") != number or facts.plan.get("clean_back") != number:
-        plan_back(drive, facts, number)
-    else:
-        _switch_back(drive, facts, number)
+def _steps(held: Held, way: Way, rows: dict[int, dict[str, Any]], facts: Facts) -> list[Step]:
+    row, side = held.migration, "target" if way.direction == FORWARD else "source"
+    after = {
+        "root": getattr(row, f"{side}_root"),
+        "type": str(getattr(row, f"{side}_type")),
+        "region": _region(row, side),
+    }
+    first = {entry.step.instance_id: entry.step.before for entry in _first(held, way)}
+    steps = []
+    for door in way.doors:
+        if not door.can_write:
+            continue
+        part = DECIDE if door is way.decider else FOLLOW
+        # On the way back a row becomes exactly what it was, its region included.
+        there = first.get(door.instance_id, after) if way.direction == BACK else after
+        before = {**rows[door.instance_id], "is_back": way.direction == BACK}
+        steps.append(Step(part, door.instance_id, door.row_id, before, there))
+    if not facts.is_repoint:
+        steps.append(Step(PORTAL, None, None, {"root": row.storage.root if row.storage else ""}, after))
+    return steps
 
 
-def _switch_back(drive: Drive, facts: Facts, number: int) -> None:
-    answer = drive.run(copy_marker, facts.ends.turned(), facts.storage_uid, is_short=True)
-    if answer.error:
-        drive.trouble(f"{answer.error} The location was not switched back.", answer.hint)
-        return
+def _first(held: Held, way: Way) -> list[IntentRow]:
+    return intents.latest(held.work.session, held.migration.id, FORWARD) if way.direction == BACK else []
+
+
+def _region(row: Any, side: str) -> str | None:
+    """Return what LaminDB keeps in `region`: the host of a local root, else the region."""
+    host = getattr(row, f"{side}_host")
+    region: str | None = host.name if host is not None else getattr(row, f"{side}_region")
+    return region
+
+
+def _switch_of(facts: Facts, door: RegistryDoor, step: Step) -> Switch:
+    before, after = step.before, step.after
+    change = RootChange(door.row_id, door.uid, before["root"], after["root"], after["type"], after["region"])
+    words = (
+        f"This database has moved with its storage location to {after['root']}. Nothing was written here."
+        f" Set lamindb_instance_storage_root={after['root']} in the instance's settings file."
+    )
+    return Switch(change, words, facts.uid)
+
+
+def _calls(
+    drive: Drive, facts: Facts, door: RegistryDoor, step: Step
+) -> tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]:
+    """Return the job that decides and the one that tells whether it was decided, with their arguments."""
+    ids = f"{drive.tools.settings.ledger_dir}/{drive.folder}/repointed.txt"
+    if facts.is_repoint and step.before.get("is_back"):
+        return (switch_jobs.repoint_back, (door, ids)), (switch_jobs.is_repointed_back, (door, ids))
+    if facts.is_repoint:
+        return (switch_jobs.repoint, (door, ids)), (switch_jobs.is_repointed, (door, ids))
+    change = _switch_of(facts, door, step)
+    if door.lies_in(step.before["root"]):
+        return (switch_jobs.move_database, (door, change)), (switch_jobs.is_moved, (door, change))
+    return (switch_jobs.change_row, (door, change, True)), (switch_jobs.is_changed, (door, change))
+
+
+def _decide(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Answer:
+    call, arguments = _calls(drive, facts, door, step)[0]
+    return drive.run(call, *arguments, is_short=True)
+
+
+def _ask_whether_decided(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Answer:
+    call, arguments = _calls(drive, facts, door, step)[1]
+    return drive.run(call, *arguments, is_short=True)
+
+
+def _is_decided_all_the_same(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> bool:
+    """Tell whether a decision that came back as an error was made: the answer to a commit may be lost.
+
+    Asked until there is an answer: going back after a decision would leave two truths.
+    """
+    while (answer := _ask_whether_decided(drive, facts, door, step)).error:
+        _try_again(drive, f"Whether the switch was decided is not known yet: {answer.error}")
+    return bool(answer.value)
+
+
+def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> None:
+    """Let the portal follow a decision; others follow in the next steps."""
     try:
         with drive.writing() as held:
-            point_to(held.work, held.migration, "source", run=facts.plan.get("run_before"))
-            held.note(switched_back=number)
+            if way.direction == FORWARD:
+                _complete_there(held, facts)
+            else:
+                _complete_back(held, facts)
+            for row in rows:
+                if row.step.part == DECIDE:
+                    note_registry(held.work, row.step, facts.storage_uid)
+            done = [row.id for row in rows if row.step.part in {DECIDE, PORTAL}]
+            intents.tick_off(held.work.session, done, held.work.now)
     except Conflict as error:
-        drive.trouble(
-            f"{error.message} The location was not switched back.", "Look at the location, then roll back again."
-        )
+        if way.decider is None:
+            drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
+        else:
+            _try_again(drive, f"{error.message} The instance names the new root; the portal's record must follow.")
 
 
-def _finish_rollback(drive: Drive, facts: Facts) -> None:
-    """Take our marker from the root that is the location's no more, so that nobody is misled by it."""
-    answer = drive.run(remove_marker, facts.ends.target, facts.storage_uid, is_short=True)
+def _complete_there(held: Held, facts: Facts) -> None:
+    row = held.migration
+    held.note(run_before=row.storage.run if row.storage else None)
+    if not facts.is_repoint:
+        point_to(held.work, row, "target", run=row.uid)
+    row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
+    row.cut_over_at = held.work.now
+    row.soak_until = held.work.now + timedelta(days=held.work.settings.soak_days)
+    row.sweep_at = None if facts.is_repoint else held.work.now
+    held.move(Event.SWITCHED)
+
+
+def _complete_back(held: Held, facts: Facts) -> None:
+    if not facts.is_repoint:
+        point_to(held.work, held.migration, "source", run=facts.plan.get("run_before"))
+    held.note(switched_back=int(facts.plan.get("back", 1)))
+
+
+def follow(drive: Drive, facts: Facts, way: Way) -> bool:
+    """Let every other registry name the new root; True when all do. Tried again until it works."""
+    for row in _latest(drive, way):
+        if row.step.part != FOLLOW or row.is_done:
+            continue
+        door = _door(way.doors, row.step.instance_id)
+        if door is not None:
+            answer = drive.run(switch_jobs.change_row, door, _switch_of(facts, door, row.step), False, is_short=True)
+            if answer.error:
+                _try_again(drive, f"{door.slug} does not name the new root yet: {answer.error}")
+                return False
+        with drive.writing() as held:
+            note_registry(held.work, row.step, facts.storage_uid)
+            intents.tick_off(held.work.session, [row.id], held.work.now)
+    return True
+
+
+def _latest(drive: Drive, way: Way) -> list[IntentRow]:
+    with database.read() as session:
+        return intents.latest(session, drive.lease.migration_id, way.direction)
+
+
+def _door(doors: tuple[RegistryDoor, ...], instance_id: int | None) -> RegistryDoor | None:
+    """Return the registry of an instance; None where it was detached meanwhile."""
+    return next((door for door in doors if door.instance_id == instance_id), None)
+
+
+def has_open_decision(migration_id: int) -> bool:
+    """Tell whether a cut-over was written down and it is not known yet whether it was decided."""
+    with database.read() as session:
+        rows = intents.latest(session, migration_id, FORWARD)
+    return any(row.step.part == DECIDE and not row.is_done for row in rows)
+
+
+def _try_again(drive: Drive, message: str) -> None:
+    """Say what does not work yet and wait a moment.
+
+    Raises:
+        Interrupted: the runner is to stop; the next one goes on.
+    """
+    if drive.tools.stopping.is_set():
+        raise Interrupted
     with drive.writing() as held:
-        row = held.migration
-        row.finished_at = held.work.now
-        held.move(Event.ROLLBACK_DONE, _rolled_back_words(facts), f"The objects at {row.target_root} were kept.")
-        if answer.error:
-            row.hint += f" The marker there could not be removed: {answer.error}"
-
-
-def _rolled_back_words(facts: Facts) -> str:
-    summary = facts.plan.get("back_summary") or {}
-    beside = summary.get("beside") or {"count": 0, "examples": []}
-    words = f"Rolled back. Written since, copied back and verified: {objects(summary.get('count', 0))}."
-    if beside["count"]:
-        words += f" Rewritten since, so put beside the old ones: {objects(beside['count'])}, such as "
-        words += ", ".join(beside["examples"][:3]) + "."
-    return words
-
-
-def clean_up(drive: Drive, facts: Facts) -> None:
-    """End a cancelled migration: temporaries go, and a marker that a cut-over had copied; objects stay."""
-    problems = []
-    with drive.writing() as held:
-        tags = tuple(
-            shard_tag(held.migration.uid, *shard) for shard in ledger.open_shards(held.work.session, held.migration.id)
-        )
-    for call, arguments in (
-        (remove_temporaries, (facts.ends.target, tags, facts.storage_uid)),
-        (remove_marker, (facts.ends.target, facts.storage_uid)),
-    ):
-        if call is remove_temporaries and not tags and "pass" in facts.plan:
-            continue  # before there is a plan, a probe may have been left
-        if call is remove_marker and int(facts.plan.get("pass", 0)) < 2:
-            continue  # a marker is copied in a fence only, which begins another pass
-        answer = drive.run(call, *arguments, is_short=True)
-        if answer.error:
-            problems.append(answer.error)
-    with drive.writing() as held:
-        row = held.migration
-        count = ledger.copied_total(held.work.session, row.id)
-        row.finished_at = held.work.now
-        kept = f" What was copied to {row.target_root} stays there: {objects(count)}." if count else ""
-        held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))
+        held.migration.message, held.migration.hint = message, "It is tried again until it works."
+    drive.tools.stopping.wait(_AGAIN_SECONDS)
+    drive.tick()

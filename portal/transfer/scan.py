@@ -34,6 +34,7 @@ class ScanOptions:
         check: called for every object; raises to end the scan, or keeps a lease alive.
         manifest: what registries refer to below the source; None where none is known.
         leaves_unreferenced: objects that nothing refers to stay behind.
+        keeps_to_known: a rollback leaves alone what the move did not bring.
     """
 
     nested: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class ScanOptions:
     check: Callable[[], None] = _go_on
     manifest: Manifest | None = None
     leaves_unreferenced: bool = False
+    keeps_to_known: bool = False
 
 
 def scan(source: Backend, target: Backend, options: ScanOptions, write_shard: WriteShard) -> PlanSummary:
@@ -86,7 +88,11 @@ def scan_rollback(
         StorageError: as `scan`.
     """
     rules = key_rules(old, options.nested)
-    actions = (decide_rollback(then, now, rules, tag) for then, now in merge(known, new.list_objects()))
+    actions = (
+        decide_rollback(then, now, rules, tag)
+        for then, now in merge(known, new.list_objects())
+        if then is not None or not options.keeps_to_known
+    )
     return _write(_held(actions, rules), old, options, write_shard, Counter())
 
 
@@ -134,7 +140,7 @@ def _referenced(
             yield _unreferenced(action, options, counter)
         else:
             counter.reference(entry.key, entry.size_bytes)
-            yield _with_hash(action, wanted)
+            yield _with_hash(_although_nested(entry, action), wanted)
     if manifest is not None:
         manifest.finish()
         _take_missing(manifest, counter)
@@ -152,6 +158,13 @@ def _unreferenced(action: Action | None, options: ScanOptions, counter: Counter)
     if options.leaves_unreferenced:
         return Excluded(action.key, action.size_bytes, Reason.UNREFERENCED)
     counter.unreferenced(action.key, action.size_bytes)
+    return action
+
+
+def _although_nested(entry: Entry, action: Action | None) -> Action | None:
+    """Take along what an artifact of this location refers to inside another registered root: it belongs to both."""
+    if isinstance(action, Excluded) and action.reason is Reason.NESTED:
+        return PlannedObject(entry.key, entry.size_bytes, entry.modified_at, entry.etag, Act.PROVE)
     return action
 
 

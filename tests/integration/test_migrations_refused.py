@@ -45,11 +45,14 @@ def test_it_takes_a_target_that_carries_its_own_marker(moves: Moves, source: Pat
     assert moves.state(moves.plan(uid, local_base / "new")) is State.PLANNED
 
 
-def test_it_refuses_a_root_with_another_registered_root_inside(moves: Moves, source: Path, local_base: Path) -> None:
+def test_another_registered_root_inside_stays_where_it_is(moves: Moves, source: Path, local_base: Path) -> None:
     uid = moves.register(source)
     moves.register(source / "raw")
-    with pytest.raises(Refused, match="raw/"):
-        create(moves, uid, local_base / "new")
+    made = moves.copy(uid, local_base / "target")
+    view = moves.view(made)
+    assert view.state is MigrationState.READY
+    assert any("stay where they are: raw/" in warning for warning in (view.plan or {})["warnings"])
+    assert set(contents(local_base / "target")) == {key for key in OBJECTS if not key.startswith("raw/")}
 
 
 @pytest.mark.parametrize("target", ["source", "source/inside", "taken", "taken/inside", "."])

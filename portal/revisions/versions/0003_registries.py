@@ -105,11 +105,12 @@ def upgrade() -> None:
     )
     op.add_column("migration", sa.Column("takes_rot", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column("migration", sa.Column("target_storage_uid", sa.String(length=12)))
+    op.add_column("migration", sa.Column("sweep_at", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
     """Drop them."""
-    for name in ("target_storage_uid", "takes_rot", "leaves_unreferenced", "strategy"):
+    for name in ("sweep_at", "target_storage_uid", "takes_rot", "leaves_unreferenced", "strategy"):
         op.drop_column("migration", name)
     with op.batch_alter_table("intent", schema=None) as batch_op:
         batch_op.drop_index("ix_intent_migration")

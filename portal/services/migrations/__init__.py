@@ -3,6 +3,7 @@
 from portal.services.migrations.lookups import find_migration, get_migration, list_migrations
 from portal.services.migrations.plan import NewMigration, create_migration, list_target_connections
 from portal.services.migrations.progress import MigrationPage, get_page
+from portal.services.migrations.strategies import Strategy, list_strategies
 from portal.services.migrations.views import MigrationView
 from portal.services.migrations.wishes import (
     CutOver,
@@ -22,6 +23,7 @@ __all__ = [
     "MigrationPage",
     "MigrationView",
     "NewMigration",
+    "Strategy",
     "cancel",
     "check_again",
     "create_migration",
@@ -29,6 +31,7 @@ __all__ = [
     "get_migration",
     "get_page",
     "list_migrations",
+    "list_strategies",
     "list_target_connections",
     "pause",
     "release",

@@ -33,6 +33,7 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
     has_work = or_(
         Migration.state.in_([MigrationState.DRAFT, *sorted(WORKING)]),
         and_(Migration.wish != "", Migration.state.not_in(sorted(FINAL))),
+        and_(Migration.state == MigrationState.SOAKING, Migration.sweep_at <= now),
     )
     is_free = or_(
         Migration.lease_expires_at.is_(None), Migration.lease_expires_at < now, Migration.lease_owner == owner

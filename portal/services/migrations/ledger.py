@@ -191,3 +191,17 @@ def copied_total(session: Session, migration_id: int) -> int:
     """Return how many objects the move itself has written at the target, over all passes."""
     query = select(Shard.counts).where(Shard.migration_id == migration_id, Shard.direction == FORWARD)
     return sum(int((counts or {}).get(Outcome.COPIED.value, 0)) for counts in session.scalars(query))
+
+
+def add_exceptions(session: Session, migration_id: int, kind: Outcome, sentences: Sequence[str], now: datetime) -> None:
+    """Write what was found of whole folders down, each with a sentence `key: what is wrong`."""
+    session.add_all(
+        ShardException(
+            migration_id=migration_id,
+            kind=kind.value,
+            key=sentence.partition(": ")[0],
+            reason=sentence.partition(": ")[2],
+            created_at=now,
+        )
+        for sentence in sentences[:_MOST_EXCEPTIONS]
+    )

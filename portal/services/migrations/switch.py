@@ -2,12 +2,15 @@
 
 from typing import Literal
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.errors import Conflict
-from portal.models import Migration, Storage
+from portal.lamindb.registry.ways import DATABASE_KEY
+from portal.models import Migration, Reference, Registry, Storage
 from portal.services.events import Change, record
+from portal.services.migrations.intents import Step
 from portal.services.work import Work
 
 
@@ -34,6 +37,29 @@ def point_to(work: Work, migration: Migration, side: Literal["source", "target"]
     except (IntegrityError, StaleDataError) as error:
         raise Conflict("The root was registered meanwhile, or the record was changed.") from error
     record(work, "storage.moved", storage, Change(before, _described(storage), f"migration {migration.uid}"))
+
+
+def note_registry(work: Work, step: Step, storage_uid: str) -> None:
+    """Keep what a switch changed in an instance: its reference's root, and where its database is if that moved too."""
+    query = (
+        select(Reference, Registry)
+        .join(Registry, Registry.instance_id == Reference.instance_id)
+        .where(Reference.instance_id == step.instance_id, Reference.row_id == step.row_id)
+    )
+    found = work.session.execute(query).first()
+    if found is None:
+        return  # detached meanwhile
+    reference, registry = found
+    before, after = step.before["root"], step.after["root"]
+    if reference.root != before or reference.storage.uid != storage_uid:
+        return  # artifacts were re-pointed: the row keeps its root
+    reference.root = after
+    if registry.path == f"{before}/{DATABASE_KEY}":
+        registry.path = registry.label = f"{after}/{DATABASE_KEY}"
+        registry.identity = registry.identity.replace(before, after)
+    registry.updated_at = work.now
+    change = Change({"root": before}, {"root": after}, f"location {storage_uid}")
+    record(work, "instance.root-changed", registry.instance, change)
 
 
 def _described(storage: Storage) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What a person may wish of a migration. Wishes are written down here; the runner fulfils those that touch storage."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from portal.errors import Conflict, InputError
 from portal.models import Migration
@@ -8,6 +9,7 @@ from portal.permissions import Action
 from portal.planning.roots import parse_root
 from portal.planning.states import Event, MigrationState, move
 from portal.services.events import Change, record
+from portal.services.migrations.doors import REPOINT, needs_hand
 from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
@@ -60,12 +62,19 @@ def resume(work: Work, uid: str) -> MigrationView:
     return _wish_for_move(work, uid, Event.RESUME, "migration.resume-requested")
 
 
-def retry(work: Work, uid: str) -> MigrationView:
+def retry(work: Work, uid: str, *, takes_rot: bool = False) -> MigrationView:
     """Try again what needs attention, and what is new at the source.
+
+    With `takes_rot` what is not as LaminDB recorded it is copied as it is from now on.
 
     Raises:
         Conflict: there is nothing to try again.
     """
+    if takes_rot:
+        migration = _find(work, uid)
+        move(MigrationState(migration.state), Event.RETRY)
+        migration.takes_rot = True
+        record(work, "migration.rot-accepted", migration, Change({"takes_rot": False}, {"takes_rot": True}))
     return _wish_for_move(work, uid, Event.RETRY, "migration.retry-requested")
 
 
@@ -109,8 +118,7 @@ def request_cut_over(work: Work, uid: str, given: CutOver) -> MigrationView:
     name = parse_root(migration.source_root, home="/", cwd="/").name
     if given.confirmation.strip() != name:
         raise InputError(f"Type {name} to confirm.", field="confirm")
-    storage = migration.storage
-    if storage is not None and storage.instance_uid and not given.registry_changed:
+    if needs_hand(work, migration) and not given.registry_changed:
         raise InputError(
             "The instance's own registry names the old root and must be changed too.",
             hint="Change it as shown, then tick the box.",
@@ -138,10 +146,31 @@ def release(work: Work, uid: str) -> MigrationView:
     following = move(MigrationState(migration.state), Event.RELEASE)
     if migration.wish:
         raise Conflict("A rollback was asked for already.", hint="Wait until it has ended.")
+    _refuse_noisy(work, migration)
     _finish(work, migration, following, "migration.released")
     migration.message = f"Moved. The objects at {migration.source_root} were kept."
     migration.hint = "Delete them there by hand when nobody needs them any more."
     return view_of(migration)
+
+
+def _refuse_noisy(work: Work, migration: Migration) -> None:
+    """Refuse to release while sessions that have not noticed the move still write to the old root."""
+    if migration.strategy == REPOINT:
+        return  # the old root stays a location of its own
+    sweep = (migration.plan or {}).get("sweep") or {}
+    if "is_clean" not in sweep:
+        raise Conflict(
+            "The old root has not been looked at since the cut-over.",
+            hint="A runner does so within minutes; then release it.",
+            retryable=True,
+        )
+    last = sweep.get("last_found_at")
+    quiet = timedelta(hours=work.settings.quiet_hours)
+    if last is not None and work.now < datetime.fromisoformat(last) + quiet:
+        raise Conflict(
+            f"Somebody still wrote to the old root at {last[:16].replace('T', ' ')} UTC; it was brought over.",
+            hint=f"Release it after {work.settings.quiet_hours} hours without anything new there.",
+        )
 
 
 def _find(work: Work, uid: str) -> Migration:

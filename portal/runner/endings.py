@@ -1,0 +1,79 @@
+"""The ways out of a migration: rolled back, or cancelled. What was copied stays where it is."""
+
+from portal.planning.states import Event
+from portal.runner.drive import Drive, Facts
+from portal.runner.jobs import remove_marker, remove_temporaries
+from portal.runner.planning import objects, plan_back
+from portal.runner.shards import shard_tag
+from portal.runner.switching import follow, resume, switch, way_of
+from portal.services.migrations import ledger
+from portal.services.migrations.ledger import BACK
+
+#: Listings on the way back until nothing has changed any more.
+MOST_BACK_ROUNDS = 3
+
+
+def roll_back(drive: Drive, facts: Facts, number: int) -> None:
+    """Plan the way back; when everything is back, list again until nothing is new; switch; then tidy up."""
+    way = way_of(facts, BACK)
+    if facts.plan.get("switched_back") == number:
+        if follow(drive, facts, way):
+            _finish_rollback(drive, facts)
+    elif resume(drive, facts, way):
+        return
+    elif int(facts.plan.get("back_rounds", 0)) >= MOST_BACK_ROUNDS:
+        drive.trouble(
+            "Objects at the new root keep changing, so the location was not switched back.",
+            "Stop everything that writes there, then roll back again.",
+        )
+    elif facts.plan.get("planned_back") != number or facts.plan.get("clean_back") != number:
+        plan_back(drive, facts, number)
+    else:
+        switch(drive, facts, way)
+
+
+def _finish_rollback(drive: Drive, facts: Facts) -> None:
+    """Take our marker from the root that is the location's no more, so that nobody is misled by it."""
+    answer = drive.run(remove_marker, facts.ends.target, facts.storage_uid, is_short=True)
+    with drive.writing() as held:
+        row = held.migration
+        row.finished_at = held.work.now
+        held.move(Event.ROLLBACK_DONE, _rolled_back_words(facts), f"The objects at {row.target_root} were kept.")
+        if answer.error:
+            row.hint += f" The marker there could not be removed: {answer.error}"
+
+
+def _rolled_back_words(facts: Facts) -> str:
+    summary = facts.plan.get("back_summary") or {}
+    beside = summary.get("beside") or {"count": 0, "examples": []}
+    words = f"Rolled back. Written since, copied back and verified: {objects(summary.get('count', 0))}."
+    if beside["count"]:
+        words += f" Rewritten since, so put beside the old ones: {objects(beside['count'])}, such as "
+        words += ", ".join(beside["examples"][:3]) + "."
+    return words
+
+
+def clean_up(drive: Drive, facts: Facts) -> None:
+    """End a cancelled migration: temporaries go, and a marker that a cut-over had copied; objects stay."""
+    problems = []
+    with drive.writing() as held:
+        tags = tuple(
+            shard_tag(held.migration.uid, *shard) for shard in ledger.open_shards(held.work.session, held.migration.id)
+        )
+    for call, arguments in (
+        (remove_temporaries, (facts.ends.target, tags, facts.storage_uid)),
+        (remove_marker, (facts.ends.target, facts.storage_uid)),
+    ):
+        if call is remove_temporaries and not tags and "pass" in facts.plan:
+            continue  # before there is a plan, a probe may have been left
+        if call is remove_marker and int(facts.plan.get("pass", 0)) < 2:
+            continue  # a marker is copied in a fence only, which begins another pass
+        answer = drive.run(call, *arguments, is_short=True)
+        if answer.error:
+            problems.append(answer.error)
+    with drive.writing() as held:
+        row = held.migration
+        count = ledger.copied_total(held.work.session, row.id)
+        row.finished_at = held.work.now
+        kept = f" What was copied to {row.target_root} stays there: {objects(count)}." if count else ""
+        held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))

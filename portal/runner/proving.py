@@ -1,0 +1,56 @@
+"""What is proven between verifying and ready: folders against LaminDB's hashes, and a rehearsal of the new root."""
+
+from portal import database
+from portal.planning.outcomes import Outcome
+from portal.runner.drive import Drive, Facts
+from portal.services.migrations import ledger
+from portal.services.migrations.registry_jobs import Rehearsal, find_rotten_folders, rehearse
+
+_MOST_NAMED = 5
+
+
+def is_proven(drive: Drive, facts: Facts) -> bool:
+    """Tell whether nothing speaks against the new root; else the migration was stopped over it."""
+    if not facts.doors:
+        return True
+    with database.read() as session:
+        known = ledger.known_paths(session, drive.lease.migration_id, str(drive.tools.settings.ledger_dir))
+    return _are_folders_sound(drive, facts, known) and _is_rehearsed(drive, facts, known)
+
+
+def _are_folders_sound(drive: Drive, facts: Facts, known: tuple[tuple[str, ...], ...]) -> bool:
+    if facts.takes_rot:
+        return True
+    answer = drive.run(find_rotten_folders, facts.doors, known)
+    if answer.error:
+        drive.trouble_of(answer)
+        return False
+    rotten: tuple[str, ...] = answer.value
+    if not rotten:
+        return True
+    with drive.writing() as held:
+        ledger.add_exceptions(held.work.session, held.migration.id, Outcome.ROTTEN, rotten, held.work.now)
+    count = "1 folder is" if len(rotten) == 1 else f"{len(rotten):,} folders are"
+    drive.trouble(
+        f"{count} not as LaminDB recorded: files are missing, changed or added since.",
+        "Look at them below. Put them right at the source and retry, or retry and take them as they are.",
+    )
+    return False
+
+
+def _is_rehearsed(drive: Drive, facts: Facts, known: tuple[tuple[str, ...], ...]) -> bool:
+    answer = drive.run(rehearse, facts.doors, facts.ends.target, known)
+    if answer.error:
+        drive.trouble_of(answer)
+        return False
+    tried: Rehearsal = answer.value
+    if tried.failures:
+        drive.trouble(
+            f"Of {tried.count} artifacts tried through the new root {len(tried.failures)} could not be opened: "
+            f"{'; '.join(tried.failures[:_MOST_NAMED])}.",
+            "Look at the target, then retry. Nothing was switched.",
+        )
+        return False
+    with drive.writing() as held:
+        held.note(rehearsal={"count": tried.count, "kinds": list(tried.kinds)})
+    return True
