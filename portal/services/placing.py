@@ -15,7 +15,7 @@ from portal.services.instances import find_instance
 from portal.services.reach import root_of
 from portal.services.spaces import find_space
 from portal.services.work import Work
-from portal.values import ALL_SPACE_UID, Branch, Mode, Root, StorageType
+from portal.values import ALL_SPACE_UID, Branch, Mode, ModeReason, Root, StorageType
 
 #: PostgreSQL only: one registration at a time, so that two overlapping roots cannot pass each other unseen.
 _REGISTRATION_LOCK = 7_203_551
@@ -128,7 +128,8 @@ def _place(work: Work, storage: Storage) -> Place:
     return Place(
         root_of(storage),
         host=storage.host.name if storage.host else None,
-        is_writable=storage.mode is Mode.WRITABLE,
+        # What another instance writes to is read-only here and written to all the same.
+        is_writable=storage.mode is Mode.WRITABLE or storage.mode_reason is ModeReason.FOREIGN,
         name=storage.root if visible else "a location you have no role on",
     )
 
@@ -145,7 +146,7 @@ def _registered_already(work: Work, new: Place, storages: list[Storage]) -> Conf
 
 def _nested(entry: Overlap) -> Conflict:
     return Conflict(
-        f"{entry} Two writable roots must not share objects.",
+        f"{entry} Two roots that are written to must not share objects.",
         hint="Choose another folder, or connect this one read-only.",
         field="root",
     )

@@ -167,6 +167,18 @@ def test_equal_and_nested_writable_roots_are_refused(portal: Portal, world: Worl
     assert "inside" in outcome.trial.warnings[0]
 
 
+def test_nothing_is_written_inside_of_what_another_instance_writes_to(
+    portal: Portal, world: World, bucket: Bucket
+) -> None:
+    bucket.put(MARKER, ATLAS_MARKER.encode())
+    connect_as(portal, "ada", bucket.form())
+    before = bucket.keys()
+    with pytest.raises(Conflict, match="Two roots that are written to must not share objects"):
+        connect_as(portal, "ada", bucket.form(root=bucket.root + "/deep", instance="lab/atlas"))
+    assert bucket.keys() == before
+    assert connect_as(portal, "ada", bucket.form(root=bucket.root + "/deep", read_only=True)).uid is not None
+
+
 def test_an_outsider_learns_no_name_of_what_overlaps(portal: Portal, world: World, bucket: Bucket) -> None:
     connect_as(portal, "ada", bucket.form(instance="lab/atlas"))
     outcome = connect_as(portal, "otto", bucket.form(root=bucket.root + "/deep"), dry_run=True)

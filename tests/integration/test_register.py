@@ -81,7 +81,7 @@ def test_the_same_path_on_two_hosts_is_two_locations(portal: Portal, world: Worl
 def test_nested_writable_directories_are_refused(portal: Portal, world: World, local_base: Path) -> None:
     (local_base / "cells" / "raw").mkdir(parents=True)
     register_as(portal, "ada", RegisterLocal(f"{local_base}/cells", instance="lab/atlas"))
-    with pytest.raises(Conflict, match="Two writable roots"):
+    with pytest.raises(Conflict, match="Two roots that are written to"):
         register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/raw", instance="lab/atlas"))
     outcome = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/raw"))
     assert outcome.trial is not None
