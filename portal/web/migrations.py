@@ -18,6 +18,8 @@ from portal.web.forms.migrations import LOCAL, CutOverForm, MoveForm
 
 blueprint = Blueprint("migrations", __name__)
 
+_CANCELLING = "The move ends as soon as a runner has tidied up. The source is unchanged."
+
 
 @blueprint.get("/migrations")
 def index() -> Response:
@@ -121,7 +123,10 @@ def check(uid: str) -> Response:
 def cancel(uid: str) -> Response:
     """Ask, then end a migration before its cut-over."""
     if request.method == "POST":
-        return _press(uid, migrations.cancel, "The move is cancelled. The source is unchanged.")
+        with gate.writing() as work:
+            is_over = migrations.cancel(work, uid).state.is_final
+        flash("The move is cancelled. The source is unchanged." if is_over else _CANCELLING, "success")
+        return redirect(url_for("migrations.show", uid=uid), code=303)
     return _ask(uid, "migrations/cancel.html")
 
 
