@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from portal.planning.roots import parse_root
 from portal.planning.states import MigrationState
 from portal.services import connections, migrations, one_time_links
 from portal.services.work import Work
-from portal.values import MARKER_KEY
+from portal.values import MARKER_KEY, ConnectionKind
 from tests.e2e.browser import NARROW, WIDE, axe_findings, scrolls_sideways
 from tests.e2e.conftest import OpenAs
 from tests.e2e.scene import Scene, Wish, fill
@@ -49,8 +50,13 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
     """Addresses of pages about one thing, by endpoint: at least one each."""
     locations, moves = fill_portal(scene, s3_server)
     world, first = scene.world, f"/storages/{locations[0]}"
-    with scene.inside.read_as("ada") as work:
-        connection = connections.list_connections(work)[0].uid
+    with scene.inside.write_as("ada") as work:
+        used = connections.list_connections(work)[0].uid
+        bucket = parse_root("s3://nobody-uses-this", home="/", cwd="/")
+        owner_id = work.actor.account_id or 0
+        unused = connections.add_connection(
+            work, connections.NewConnection(owner_id, ConnectionKind.ANONYMOUS, bucket)
+        ).uid
     tabs = {
         name: [first + path]
         for name, path in (
@@ -85,7 +91,8 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
         "people.show": ["/people/rita", "/people/lab"],
         "people.edit": ["/people/lab/edit"],
         "hosts.edit": ["/hosts/cluster-3/edit"],
-        "connections.show": [f"/connections/{connection}"],
+        "connections.show": [f"/connections/{used}", f"/connections/{unused}"],
+        "connections.delete": [f"/connections/{unused}/delete"],
     }
 
 
