@@ -76,12 +76,12 @@ def revoke(context: Context, instance: str, handle: str, as_json: bool) -> None:
     print_result(result, as_json, f"{handle} is no collaborator of {instance} any more.")
 
 
-@instance.command("attach")
+@instance.command("attach-space")
 @click.argument("instance", metavar="OWNER/NAME")
 @click.argument("space")
 @json_option
 @pass_context
-def attach(context: Context, instance: str, space: str, as_json: bool) -> None:
+def attach_space(context: Context, instance: str, space: str, as_json: bool) -> None:
     """Attach SPACE to an instance, so that its storage locations may be placed there."""
     with context.writing() as work:
         attachments.attach_space(work, instance, space)

@@ -12,12 +12,13 @@ from portal.services.checks import run_checks
 from portal.services.connect import ConnectS3, Outcome, connect_s3
 from portal.services.deletion import delete_storage
 from portal.services.register import RegisterLocal, register_local
+from portal.services.registries.write_through import edit_through
 from portal.services.storage_list import StorageQuery, iterate_storages
 from portal.services.storages import find_storage, view_of
-from portal.services.storages.edit import StorageEdit, edit_storage
+from portal.services.storages.edit import StorageEdit
 from portal.values import Branch, CheckResult, CheckStatus, ConnectionKind
 
-_HIDDEN = ("id", "name", "is_here", "space_id", "instance_id", "version", "rights", "written_by")
+_HIDDEN = ("id", "name", "is_here", "space_id", "instance_id", "instance_page", "version", "rights", "written_by")
 
 _LIST_COLUMNS = ("uid", "root", "type", "region", "host", "space", "instance_uid", "branch", "created_by")
 
@@ -128,14 +129,17 @@ def register(context: Context, /, dry_run: bool, as_json: bool, **given: Any) ->
 @click.option("--space", metavar="NAME", help="Move its record to another space.")
 @click.option("--default/--no-default", "is_default", default=None, help="The instance's default location, or not.")
 @click.option("--branch", type=click.Choice([branch.label for branch in Branch]), help="main, archive or trash.")
+@click.option("--with-artifacts", is_flag=True, help="Give the location's artifacts in the instance its new space too.")
 @json_option
 @pass_context
-def edit(context: Context, /, storage: str, as_json: bool, branch: str | None, **given: Any) -> None:
+def edit(
+    context: Context, /, storage: str, *, as_json: bool, branch: str | None, with_artifacts: bool, **given: Any
+) -> None:
     """Change a location's record."""
     change = StorageEdit(branch=Branch[branch.upper()] if branch else None, **given)
-    with context.writing() as work:
-        uid = edit_storage(work, storage, change).uid
-    print_result(_describe(context, uid), as_json, f"Changed {storage}.")
+    done = edit_through(context.units, storage, change, with_artifacts=with_artifacts)
+    result = {**_describe(context, done.uid), "written": list(done.written), "notes": list(done.notes)}
+    print_result(result, as_json, "\n".join([f"Changed {storage}.", *done.notes]))
 
 
 @storage.command("check")

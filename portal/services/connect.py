@@ -19,6 +19,7 @@ from portal.services.connections import (
 )
 from portal.services.placing import Placing, Settled, check_overlaps, place_of, settle
 from portal.services.reach import access_of, make_door
+from portal.services.registries.new_rows import warnings_of
 from portal.services.server_grants import is_open
 from portal.services.trials import Attempt, Trial, try_root
 from portal.services.units import Units
@@ -155,7 +156,7 @@ def prepare(work: Work, new: ConnectS3) -> Attempt:
         uid=random_uid(),
         read_only=new.read_only,
         or_read_only=new.or_read_only,
-        warnings=warnings,
+        warnings=(*warnings, *warnings_of(work, settled)),
     )
 
 

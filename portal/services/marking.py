@@ -1,8 +1,8 @@
-"""Save what was tried: the marker at the root and the row here, both or neither.
+"""Save what was tried: the marker at the root, the row in the attached instance and the row here, all or none.
 
 No network runs inside a transaction, so the order is: ask for the rights again, write the marker (create-only, its uid
-fixed before), insert the row, and take the marker back if that fails. Killed in between, the marker names the chosen
-instance, and the next try adopts it with its uid.
+fixed before), insert the rows there and here, and take back what was written if that fails. Killed in between, the
+marker names the chosen instance, and the next try adopts it with its uid, and the instance's row where it has one.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from portal.services.checks import keep_checks
 from portal.services.events import Change, record
 from portal.services.placing import Settled, check_overlaps, lock_registrations, place_of
 from portal.services.reach import Door, opened, within
+from portal.services.registries import new_rows
 from portal.services.trials import TRY_SECONDS, Attempt, Trial
 from portal.services.units import Units
 from portal.services.work import Work
@@ -42,22 +43,29 @@ def save_tried(units: Units, attempt: Attempt, trial: Trial, recheck: Recheck, l
 
     Raises:
         Conflict: somebody else registered or marked the root meanwhile.
+        RegistryError: the attached instance's own database could not be written; nothing was saved.
         StorageError: the marker could not be written; nothing was saved.
     """
     with units.reading() as work:
         recheck(work)
         check_free(work, trial)
-    wrote = False
+    there = new_rows.prepare_row(units, attempt, trial)
+    wrote, row_id = False, None
     if trial.mode is Mode.WRITABLE:
         marker = marker_of(trial.uid, attempt.settled)
         wrote = _at(trial.door, lambda backend: put_marker(backend, marker))
     try:
+        row_id = new_rows.add_row(there) if there else None
         with units.writing() as work:
             lock_registrations(work)
             recheck(work)
             check_free(work, trial)
-            insert_storage(work, attempt, trial, links(work))
+            storage = insert_storage(work, attempt, trial, links(work))
+            if there and row_id is not None:
+                new_rows.refer_to(work, storage, there.slug, row_id)
     except BaseException:
+        if there and row_id is not None:
+            new_rows.remove_row(there, row_id)
         if wrote:
             _take_back(units, trial)
         raise

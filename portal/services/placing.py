@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from portal.errors import Conflict, InputError
-from portal.models import Host, Storage
+from portal.errors import Conflict, InputError, Refused
+from portal.models import Host, Instance, Registry, Storage
 from portal.permissions import Action, OwnerTarget, allows, require
 from portal.planning.overlaps import Overlap, Place, Relation, overlap
 from portal.services.access import storage_target
@@ -62,6 +62,7 @@ def settle(work: Work, placing: Placing) -> Settled:
     Raises:
         InputError: a default location without an instance.
         NotFound, PermissionDenied: the actor lacks a right on owner, space or instance.
+        Refused: the instance is attached, and its id is not known.
     """
     owner = find_account(work, placing.owner or work.actor.handle)
     require(work.actor, Action.STORAGE_CREATE, OwnerTarget(owner.id, "owner account"))
@@ -71,18 +72,33 @@ def settle(work: Work, placing: Placing) -> Settled:
             "A default location belongs to an instance.", hint="Choose the writing instance.", field="is_default"
         )
     instance = find_instance(work, placing.instance, Action.INSTANCE_WRITE_STORAGE) if placing.instance else None
+    uid, uuid = _identity(work, instance) if instance else (None, None)
     return Settled(
         owner_id=owner.id,
         owner=owner.handle,
         space_id=space.id,
         space=space.name,
         instance_id=instance.id if instance else None,
-        instance_uid=instance.uid if instance else None,
-        instance_uuid=instance.uuid if instance else None,
+        instance_uid=uid,
+        instance_uuid=uuid,
         instance_slug=instance.slug if instance else None,
         description=placing.description.strip(),
         is_default=placing.is_default,
     )
+
+
+def _identity(work: Work, instance: Instance) -> tuple[str, str]:
+    """Return uid and uuid of an instance as markers name it: an attached one's own, else those of its name."""
+    registry = work.session.scalar(select(Registry).where(Registry.instance_id == instance.id))
+    if registry is None or registry.instance_uid == instance.uid:
+        return instance.uid, instance.uuid
+    if registry.instance_uuid is None:
+        raise Refused(
+            f"The id of {instance.slug} is not known, only its uid {registry.instance_uid}; a marker needs it.",
+            hint="Detach the instance and attach it with its id: `lamin info` shows it.",
+            field="instance",
+        )
+    return registry.instance_uid, registry.instance_uuid
 
 
 def lock_registrations(work: Work) -> None:

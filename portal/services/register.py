@@ -16,6 +16,7 @@ from portal.services.connect import Outcome
 from portal.services.hosts import ensure_host, find_host
 from portal.services.placing import Placing, check_overlaps, place_of, settle
 from portal.services.reach import bases_hint, make_door, within
+from portal.services.registries.new_rows import warnings_of
 from portal.services.server_grants import is_open
 from portal.services.trials import Attempt, Trial, decide, try_root
 from portal.services.units import Units
@@ -119,7 +120,7 @@ def prepare(work: Work, new: RegisterLocal, root: Root, host: str) -> Attempt:
         uid=random_uid(),
         read_only=new.read_only or not is_here,
         may_try_writing=settled.instance_id is not None,
-        warnings=warnings,
+        warnings=(*warnings, *warnings_of(work, settled)),
     )
 
 

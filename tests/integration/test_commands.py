@@ -115,7 +115,7 @@ def test_instances_are_made_listed_granted_and_revoked(typing: CommandLine) -> N
     assert (made["name"], len(made["uid"])) == ("lab/screens", 12)
     assert typing.record("instance", "grant", "lab/screens", "otto", "read")["role"] == "read"
     assert [row["name"] for row in typing.record("instance", "list", actor="otto")] == ["lab/screens"]
-    assert typing.record("instance", "attach", "lab/screens", "lab/imaging")["space"] == "lab/imaging"
+    assert typing.record("instance", "attach-space", "lab/screens", "lab/imaging")["space"] == "lab/imaging"
     assert typing.record("instance", "revoke", "lab/screens", "otto")["role"] is None
     assert typing.record("instance", "list", actor="otto") == []
 
@@ -128,7 +128,7 @@ ADMINISTRATION = (
     ("instance", "add", "lab/mine"),
     ("instance", "grant", "lab/atlas", "rita", "admin"),
     ("instance", "revoke", "lab/atlas", "erik"),
-    ("instance", "attach", "lab/atlas", "lab/imaging"),
+    ("instance", "attach-space", "lab/atlas", "lab/imaging"),
     ("account", "add", "newcomer", "--email", "newcomer@example.org"),
 )
 

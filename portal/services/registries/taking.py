@@ -110,7 +110,7 @@ class Taking:
         return storage
 
     def _is_default(self, root: Root) -> bool:
-        """Tell whether a SQLite instance's database lies here, as below its default root, and no default is known yet."""
+        """Tell whether a SQLite instance's database lies below this root, and no default is known yet."""
         if self.registry.path is None or SqliteWay(self.registry.path).default_root != root.text:
             return False
         present = select(Storage.id).where(Storage.instance_id == self.instance.id, Storage.is_default)

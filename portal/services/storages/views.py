@@ -27,7 +27,8 @@ class Rights:
 class StorageView:
     """One location. `connection` None: local. `is_here` False: a local root of another host.
 
-    `instance` is the instance whose collaborators reach it; `written_by` the one that may write, known here or not.
+    `instance` is the instance whose collaborators reach it, `instance_page` its uid here; `written_by` is the one that
+    may write, known here or not, and `instance_uid` its uid in LaminDB.
     """
 
     id: int
@@ -46,6 +47,7 @@ class StorageView:
     owner: str
     instance: str | None
     instance_id: int | None
+    instance_page: str | None
     instance_uid: str | None
     written_by: str | None
     branch: str
@@ -99,6 +101,7 @@ def view_of(work: Work, storage: Storage) -> StorageView:
         owner=storage.owner.handle,
         instance=storage.instance.slug if storage.instance else None,
         instance_id=storage.instance_id,
+        instance_page=storage.instance.uid if storage.instance else None,
         instance_uid=storage.instance_uid,
         written_by=storage.instance_slug,
         branch=Branch(storage.branch_id).label,
