@@ -10,8 +10,10 @@ from portal.errors import Conflict, InputError, PortalError, Refused, StorageErr
 from portal.permissions import Action
 from portal.services import checks, contents, deletion, migrations, spaces
 from portal.services.event_log import EventQuery, list_events
+from portal.services.registries.views import list_references
+from portal.services.registries.write_through import Edited, edit_through
 from portal.services.storages import StorageView, find_storage, view_of
-from portal.services.storages.edit import StorageEdit, edit_storage, set_lock
+from portal.services.storages.edit import StorageEdit, set_lock
 from portal.services.storages.people import count_roles, explain_person, list_people, list_reach
 from portal.services.units import Units
 from portal.values import Branch, CheckStatus, Role
@@ -52,7 +54,8 @@ def show(uid: str) -> Response:
         batches = checks.list_batches(work, storage)
         people = count_roles(list_reach(work, storage))
         recent = list_events(work, EventQuery(storage_id=storage.id, limit=5)).rows
-    return _render("storages/show.html", view, people=people, recent=recent, **_history(batches))
+        references = list_references(work, storage)
+    return _render("storages/show.html", view, people=people, recent=recent, references=references, **_history(batches))
 
 
 def _history(batches: list[checks.Batch]) -> dict[str, Any]:
@@ -145,7 +148,8 @@ def events(uid: str) -> Response:
 def edit(uid: str) -> Response:
     """Change a location's record."""
     with gate.reading() as work:
-        view = view_of(work, find_storage(work, uid, Action.STORAGE_DESCRIBE))
+        storage = find_storage(work, uid, Action.STORAGE_DESCRIBE)
+        view, references = view_of(work, storage), list_references(work, storage)
         placed = [(row.uid, row.label) for row in spaces.list_spaces(work) if row.is_all or row.role is Role.ADMIN]
     now = {
         "description": view.description,
@@ -164,22 +168,29 @@ def edit(uid: str) -> Response:
             form.space.data, form.branch.data = view.space_uid, view.branch
         if form.validate():
             with form.catching():
-                with gate.writing() as work:
-                    edit_storage(work, uid, form.to_edit(may_manage=view.rights.manage))
-                flash("The record is changed.", "success")
+                change = form.to_edit(may_manage=view.rights.manage)
+                _tell(edit_through(_units(), uid, change, with_artifacts=bool(form.with_artifacts.data)))
                 return redirect(url_for("storages.show", uid=uid), code=303)
         form.version.data = str(view.version)
-    return _render("storages/edit.html", view, 422 if form.is_faulty else 200, form=form)
+    return _render("storages/edit.html", view, 422 if form.is_faulty else 200, form=form, references=references)
+
+
+def _tell(done: Edited) -> None:
+    also = f", here and in {', '.join(done.written)}" if done.written else ""
+    flash(f"The record is changed{also}.", "success")
+    for note in done.notes:
+        flash(note, "info")
 
 
 @blueprint.post("/<uid>/branch")
 def change_branch(uid: str) -> Response:
     """Archive, trash or restore a location."""
     branch = BRANCHES.get(request.form.get("branch", ""), Branch.MAIN)
-    with gate.writing() as work:
-        edit_storage(work, uid, StorageEdit(branch=branch))
+    done = edit_through(_units(), uid, StorageEdit(branch=branch))
     words = {Branch.MAIN: "restored", Branch.ARCHIVE: "archived", Branch.TRASH: "moved to the trash"}
     flash(f"The location is {words[branch]}. Nothing was changed at its root.", "success")
+    for note in done.notes:
+        flash(note, "info")
     return redirect(url_for("storages.show", uid=uid), code=303)
 
 

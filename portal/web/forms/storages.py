@@ -16,6 +16,7 @@ class StorageForm(BaseForm):
     space = SelectField("Space")
     branch = SelectField("Branch", choices={name: name for name in BRANCHES})
     is_default = BooleanField("Default location of the instance")
+    with_artifacts = BooleanField("Take its artifacts in the instance along into the new space")
     version = HiddenField()
 
     def to_edit(self, *, may_manage: bool) -> StorageEdit:

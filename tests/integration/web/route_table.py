@@ -25,6 +25,7 @@ class Need(Enum):
     ADMIN_STORAGE = "admin of the storage location"
     READ_GROUP = "read on the instance or in the space"
     ADMIN_GROUP = "admin of the instance or space"
+    ADMIN_CONTENT = "admin of the instance by a role: a portal admin reads no content without one"
     OWNER = "owner of the organisation"
     OWN_CONNECTION = "acting for the connection's owner"
     PORTAL_ADMIN = "portal admin"
@@ -46,6 +47,7 @@ ANSWERS: Mapping[Need, tuple[Answer, ...]] = MappingProxyType(
         Need.ADMIN_STORAGE: (_S, _H, _R, _R, _G, _H, _G),
         Need.READ_GROUP: (_S, _H, _G, _G, _G, _G, _G),
         Need.ADMIN_GROUP: (_S, _H, _R, _R, _G, _G, _G),
+        Need.ADMIN_CONTENT: (_S, _H, _R, _R, _G, _H, _G),
         Need.OWNER: (_S, _R, _R, _R, _R, _G, _G),
         Need.OWN_CONNECTION: (_S, _H, _H, _H, _H, _H, _G),
         Need.PORTAL_ADMIN: (_S, _R, _R, _R, _R, _G, _G),
@@ -121,8 +123,12 @@ _BY_RULE: dict[str, dict[str, Route]] = {
     "/infrastructure.<any(csv, json):kind>": _get(Need.SIGNED_IN),
     "/instances": _get(Need.SIGNED_IN),
     "/instances/<uid>": _get(Need.READ_GROUP),
+    "/instances/<uid>/attach": _page(Need.ADMIN_GROUP, path="{base}/lamin.db", step="save"),
+    "/instances/<uid>/check": _post(Need.ADMIN_GROUP),
     "/instances/<uid>/collaborators": _post(Need.ADMIN_GROUP, handle="otto", role="read"),
     "/instances/<uid>/collaborators/<handle>/remove": _post(Need.ADMIN_GROUP),
+    "/instances/<uid>/compare": _page(Need.ADMIN_CONTENT, which="all"),
+    "/instances/<uid>/detach": _page(Need.ADMIN_GROUP, confirm="atlas"),
     "/instances/<uid>/edit": _page(Need.ADMIN_GROUP, description="Changed"),
     "/instances/<uid>/spaces": _post(Need.ADMIN_GROUP, space="{imaging}"),
     "/instances/<uid>/spaces/<space_uid>/detach": _post(Need.ADMIN_GROUP),
