@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("infrastructure",)
+NAMES = ("infrastructure", "registry")
 
 
 def main() -> int:
