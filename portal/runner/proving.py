@@ -4,7 +4,7 @@ from portal import database
 from portal.planning.outcomes import Outcome
 from portal.runner.drive import Drive, Facts
 from portal.services.migrations import ledger
-from portal.services.migrations.registry_jobs import Rehearsal, find_rotten_folders, rehearse
+from portal.services.migrations.proof_jobs import Rehearsal, find_rotten_folders, rehearse
 
 _MOST_NAMED = 5
 

@@ -21,6 +21,7 @@ WITHOUT_ASKING = {
     "grant_role": "of members.py: spaces and instances ask for their own",
     "revoke_role": "of members.py: spaces and instances ask for their own",
     "point_to": "the runner's, for a cut-over that was asked for",
+    "note_registry": "the runner's, for the same",
 }
 
 

@@ -1,0 +1,96 @@
+"""The portal rewrites a location's root, and the real client notices nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.planning.states import MigrationState
+from tests.clients.instances import Instance, ask, assert_world_whole, s3_root
+from tests.clients.lamin import ClientError
+from tests.clients.moves.conftest import Desk
+
+
+def put_away(root: str, tmp_path: Path) -> Path:
+    """Take the old root from under everybody's feet."""
+    aside = tmp_path / "put away"
+    Path(root).rename(aside)
+    return aside
+
+
+def test_a_location_moves_from_disk_to_disk_and_back(desk: Desk, instance: Instance, tmp_path: Path) -> None:
+    old, new = str(tmp_path / "second"), str(tmp_path / "third")
+    uid = instance.location(old)["uid"]
+    desk.attach(instance)
+    made = desk.ready(uid, new)
+    desk.cut_over(made, "second")
+    aside = put_away(old, tmp_path)
+    assert_world_whole(instance.client, instance.world, {uid: new})
+    aside.rename(old)
+    desk.roll_back(made)
+    put_away(new, tmp_path)
+    assert_world_whole(instance.client, instance.world, {uid: old}, write="after the way back")
+
+
+def test_a_location_moves_to_s3(desk: Desk, instance: Instance, tmp_path: Path) -> None:
+    old = str(tmp_path / "second")
+    uid = instance.location(old)["uid"]
+    name = f"portal-{uid.lower()}"
+    desk.moves.bucket(name)
+    new = s3_root(desk.moves.s3, name, "deep/prefix")
+    desk.attach(instance)
+    desk.cut_over(desk.ready(uid, f"s3://{name}/deep/prefix"), "second")
+    put_away(old, tmp_path)
+    assert_world_whole(instance.client, instance.world, {uid: new})
+    [(kind, region)] = ask(instance.way, "SELECT type, region FROM lamindb_storage WHERE uid = :uid", uid=uid)
+    assert (kind, region) == ("s3", "us-east-1")
+
+
+class TestTheDefaultLocation:
+    """The settings file on every user's machine names it, and a SQLite database lies in it."""
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_it_moves_with_its_database_and_back(
+        self, database_kind: str, desk: Desk, instance: Instance, tmp_path: Path
+    ) -> None:
+        old, new = str(tmp_path / "main"), str(tmp_path / "moved")
+        uid = instance.location(old)["uid"]
+        desk.attach(instance)
+        made = desk.ready(uid, new)
+        desk.cut_over(made, "main")
+        with pytest.raises(ClientError, match="has moved with its storage location"):
+            instance.client.run("save", content="lost", key="lost.txt")
+        instance.client.edit_settings(storage_root=new)
+        aside = put_away(old, tmp_path)
+        assert_world_whole(instance.client, instance.world, {uid: new})
+        aside.rename(old)
+        desk.roll_back(made)
+        instance.client.edit_settings(storage_root=old)
+        put_away(new, tmp_path)
+        assert_world_whole(instance.client, instance.world, write="after the way back")
+
+    @pytest.mark.parametrize("database_kind", ["sqlite"])
+    def test_its_database_cannot_go_into_a_bucket(
+        self, database_kind: str, desk: Desk, instance: Instance, tmp_path: Path
+    ) -> None:
+        uid = instance.location(str(tmp_path / "main"))["uid"]
+        desk.moves.bucket("no-database-here")
+        desk.attach(instance)
+        view = desk.moves.view(desk.plan(uid, "s3://no-database-here/main"))
+        assert view.state is MigrationState.FAILED
+        assert "a bucket cannot hold it in use" in view.message
+        assert "Re-point the artifacts" in view.hint
+
+    @pytest.mark.parametrize("database_kind", ["postgresql"])
+    def test_a_postgresql_instance_keeps_its_database(
+        self, database_kind: str, desk: Desk, instance: Instance, tmp_path: Path
+    ) -> None:
+        old = str(tmp_path / "main")
+        uid = instance.location(old)["uid"]
+        name = f"default-{uid.lower()}"
+        desk.moves.bucket(name)
+        desk.attach(instance)
+        desk.cut_over(desk.ready(uid, f"s3://{name}/main"), "main")
+        new = s3_root(desk.moves.s3, name, "main")
+        instance.client.edit_settings(storage_root=new, storage_region="us-east-1")
+        put_away(old, tmp_path)
+        assert_world_whole(instance.client, instance.world, {uid: new})
