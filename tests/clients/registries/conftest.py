@@ -12,7 +12,7 @@ from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way
 from portal.services.registries.attach import Attached, AttachInstance, attach_instance
 from portal.services.units import Units
 from tests.clients.instances import Instance
-from tests.integration.conftest import app, new_app, portal, read_as, work_as, world  # noqa: F401 - fixtures
+from tests.integration.conftest import app, client_as, new_app, portal, world  # noqa: F401 - fixtures
 from tests.integration.world import Portal
 from tests.integration.world import World as People
 
@@ -56,10 +56,10 @@ class Desk:
         """Return units of work as somebody."""
         return Units(lambda: self.portal.read_as(handle), lambda: self.portal.write_as(handle))
 
-    def attach(self, handle: str = "ada", **changed: object) -> Attached:
+    def attach(self, handle: str = "ada", *, dry_run: bool = False, **changed: object) -> Attached:
         """Attach the database to the instance."""
         new = AttachInstance(**{"slug": self.slug, **given(self.way), **changed})  # type: ignore[arg-type]  # by name
-        return attach_instance(self.units(handle), new)
+        return attach_instance(self.units(handle), new, dry_run=dry_run)
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way
 from portal.models import Event, Instance, Reference, Registry
 from portal.permissions import Action
 from portal.services.instances import find_instance
-from portal.services.registries.attach import AttachInstance, attach_instance, check_again, detach_instance
+from portal.services.registries.attach import AttachInstance, check_again, detach_instance
 from portal.services.registries.examination import Examination
 from portal.values import CheckStatus
 from tests.clients.instances import ask, execute
-from tests.clients.registries.conftest import Desk, given
+from tests.clients.registries.conftest import Desk
 from tests.servers import PostgresServer
 
 OTHER_WRITER = (
@@ -77,7 +77,7 @@ def test_the_way_is_told_without_its_secret_everywhere(
 
 
 def test_a_dry_run_saves_nothing(desk: Desk) -> None:
-    out = attach_instance(desk.units(), AttachInstance(desk.slug, **given(desk.way)), dry_run=True)
+    out = desk.attach(dry_run=True)
     assert out.examination.can_save
     assert out.uid is None
     assert registries(desk) == []

@@ -12,13 +12,13 @@ from portal.services import marking
 from portal.services.register import RegisterLocal, register_local
 from portal.services.registries import write_through
 from portal.services.registries.apply import take_over
-from portal.services.registries.attach import AttachInstance, attach_instance, detach_instance
+from portal.services.registries.attach import detach_instance
 from portal.services.registries.compare import compare
 from portal.services.registries.write_through import count_artifacts, edit_through
 from portal.services.storages.edit import StorageEdit
 from portal.values import Branch
 from tests.clients.instances import World, ask, execute
-from tests.clients.registries.conftest import HOST, Desk, given
+from tests.clients.registries.conftest import HOST, Desk
 from tests.clients.registries.test_attaching import dump
 from tests.clients.registries.test_comparing import storages
 
@@ -121,7 +121,7 @@ def test_what_the_portal_refuses_never_reaches_the_instance(taken: Desk, uid: st
 def test_an_instance_attached_read_only_keeps_its_own_values(taken: Desk, uid: str) -> None:
     with taken.portal.write_as("ada") as work:
         detach_instance(work, taken.slug, "atlas")
-    attach_instance(taken.units(), AttachInstance(taken.slug, is_read_only=True, **given(taken.way)))
+    taken.attach(is_read_only=True)
     take_over(taken.units(), taken.slug)
     before = dump(taken.way)
     done = edit_through(taken.units(), uid, StorageEdit(description="Ours"))
