@@ -107,6 +107,15 @@ def _write_intents(drive: Drive, facts: Facts, way: Way) -> list[IntentRow] | No
     if answer.error:
         drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint)
         return None
+    present = (facts.ends.source if way.direction == FORWARD else facts.ends.target).root.text
+    for door in way.doors:
+        found = answer.value.get(door.instance_id, {"root": present})["root"]
+        if found != present:
+            drive.trouble(
+                f"{door.slug} names the root {found} now, not {present}. The location was not {way.verb}.",
+                f"Somebody changed it there: compare the instance with the portal. {way.again}",
+            )
+            return None
     try:
         with drive.writing() as held:
             row = held.migration

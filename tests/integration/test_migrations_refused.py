@@ -11,7 +11,7 @@ from portal.services import migrations, server_grants
 from portal.services.migrations import NewMigration
 from portal.values import MARKER_KEY
 from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves, source
-from tests.integration.moves import Moves, contents, fill, picture
+from tests.integration.moves import OBJECTS, Moves, contents, fill, picture
 from tests.integration.world import World
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
@@ -50,7 +50,7 @@ def test_another_registered_root_inside_stays_where_it_is(moves: Moves, source: 
     moves.register(source / "raw")
     made = moves.copy(uid, local_base / "target")
     view = moves.view(made)
-    assert view.state is MigrationState.READY
+    assert view.state is State.READY
     assert any("stay where they are: raw/" in warning for warning in (view.plan or {})["warnings"])
     assert set(contents(local_base / "target")) == {key for key in OBJECTS if not key.startswith("raw/")}
 

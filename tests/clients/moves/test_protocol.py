@@ -1,0 +1,155 @@
+"""What a move of a real location takes care of besides the bytes."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from portal.errors import Conflict
+from portal.planning.states import MigrationState
+from portal.services import migrations
+from tests.clients.conftest import NewInstance
+from tests.clients.instances import Instance, ask, execute
+from tests.clients.moves.conftest import Desk
+from tests.clients.moves.test_kills import root_there, wish
+
+
+@pytest.fixture
+def roots(tmp_path: Path) -> tuple[str, str]:
+    """The present root of the second location, and the one it moves to."""
+    return str(tmp_path / "second"), str(tmp_path / "third")
+
+
+@pytest.fixture
+def uid(desk: Desk, instance: Instance, roots: tuple[str, str]) -> str:
+    """The second location, with its instance attached."""
+    desk.attach(instance)
+    return str(instance.location(roots[0])["uid"])
+
+
+def sweep_again(desk: Desk, migration: str) -> None:
+    """Let the next look at the old root be due, and do it."""
+    with desk.moves.row(migration) as row:
+        row.sweep_at = datetime.now(UTC) - timedelta(seconds=1)
+    desk.moves.drive()
+
+
+def test_every_instance_that_refers_to_the_location_follows(
+    desk: Desk, uid: str, roots: tuple[str, str], new_instance: NewInstance, instance: Instance, tmp_path: Path
+) -> None:
+    other = new_instance(str(tmp_path / "other"))
+    with other.client.session() as session:
+        session.ask("register", root=roots[0])
+        adopted = session.ask("adopt", path=f"{roots[0]}/notes/real.txt")
+    desk.attach(other, "lab/other")
+    content = other.client.run("read", uid=adopted)
+    migration = desk.ready(uid, roots[1])
+    warnings = (desk.moves.view(migration).plan or {})["warnings"]
+    assert any("lab/other refers to this location too" in words for words in warnings)
+    desk.cut_over(migration, "second")
+    Path(roots[0]).rename(tmp_path / "put away")
+    assert root_there(other, uid) == root_there(instance, uid) == roots[1]
+    assert other.client.run("read", uid=adopted) == content
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_what_a_stale_session_still_writes_is_brought_over(
+    database_kind: str, desk: Desk, uid: str, roots: tuple[str, str]
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    desk.cut_over(migration, "second")
+    late = Path(roots[0], ".lamindb/straggler0000000000.txt")
+    late.write_text("saved by a session that had not noticed")
+    Path(roots[0], "notes/real.txt").unlink()
+    sweep_again(desk, migration)
+    assert Path(roots[1], ".lamindb", late.name).read_text() == late.read_text()
+    assert Path(roots[1], "notes/real.txt").exists()
+    sweep = (desk.moves.view(migration).plan or {})["sweep"]
+    assert (sweep["brought"], sweep["is_clean"], sweep["deleted"]) == (1, False, ["notes/real.txt"])
+    with pytest.raises(Conflict, match="still wrote to the old root"):
+        wish(desk, migrations.release, migration)
+    sweep_again(desk, migration)
+    with desk.moves.row(migration) as row:
+        found = {**row.plan["sweep"], "last_found_at": "2020-01-01T00:00:00+00:00"}  # type: ignore[index]
+        row.plan = {**(row.plan or {}), "sweep": found}
+    wish(desk, migrations.release, migration)
+    assert desk.moves.state(migration) is MigrationState.RELEASED
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_rot_is_found_before_it_is_copied(
+    database_kind: str, desk: Desk, uid: str, roots: tuple[str, str], instance: Instance
+) -> None:
+    file, folder = Path(roots[0], "notes/real.txt"), Path(roots[0], "folders/real")
+    file.write_bytes(file.read_bytes()[::-1])
+    (folder / "added since").write_text("not recorded")
+    migration = desk.plan(uid, roots[1])
+    view = desk.moves.wish(migrations.start, migration)
+    assert (view.state, view.message) == (
+        MigrationState.NEEDS_ATTENTION,
+        "Objects not as LaminDB recorded them: 1.",
+    )
+    assert not Path(roots[1], "notes/real.txt").exists()
+    with desk.moves.portal.read_as("ada") as work:
+        [shown] = migrations.get_page(work, migration).exceptions
+    assert (shown.kind, shown.key) == ("rotten", "notes/real.txt")
+    file.write_bytes(file.read_bytes()[::-1])
+    view = desk.moves.wish(migrations.retry, migration)
+    assert view.state is MigrationState.NEEDS_ATTENTION
+    assert "1 folder is not as LaminDB recorded" in view.message
+    with desk.moves.portal.write_as("ada") as work:
+        migrations.retry(work, migration, takes_rot=True)
+    desk.moves.drive()
+    assert desk.moves.state(migration) is MigrationState.READY
+    assert Path(roots[1], "folders/real/added since").exists()
+
+
+def test_an_upload_that_has_not_ended_holds_up_the_cut_over(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    flag = """UPDATE lamindb_artifact SET _aux = :aux WHERE key = 'notes/real.txt'
+        AND storage_id = (SELECT id FROM lamindb_storage WHERE uid = :uid)"""
+    assert execute(instance.way, flag, aux='{"so": 1}', uid=uid) == 1
+    # Next to no time is left to the fence, so that the test need not wait for its end.
+    monkeypatch.setattr("portal.runner.fencing.MARGIN", timedelta(minutes=29, seconds=58))
+    view = desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("second"))
+    assert view.state is MigrationState.READY
+    assert "Uploads did not end" in view.message
+    assert "notes/real.txt" in view.message
+    assert root_there(instance, uid) == roots[0]
+    execute(instance.way, flag, aux=None, uid=uid)
+    monkeypatch.undo()
+    desk.cut_over(migration, "second")
+    assert root_there(instance, uid) == roots[1]
+
+
+def test_a_row_that_was_changed_under_us_is_not_switched(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    statement = "UPDATE lamindb_storage SET root = :root WHERE uid = :uid"
+    execute(instance.way, statement, root="/somewhere/else", uid=uid)
+    view = desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("second"))
+    assert view.state is MigrationState.READY
+    assert "/somewhere/else" in view.message
+    assert desk.moves.storage(uid).root == roots[0]
+    assert ask(instance.way, "SELECT root FROM lamindb_storage WHERE uid = :uid", uid=uid) == [("/somewhere/else",)]
+    execute(instance.way, statement, root=roots[0], uid=uid)
+    desk.cut_over(migration, "second")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_the_plan_lists_what_nothing_refers_to_and_what_is_missing(
+    database_kind: str, desk: Desk, uid: str, roots: tuple[str, str]
+) -> None:
+    Path(roots[0], "by hand").mkdir()
+    Path(roots[0], "by hand/notes.md").write_text("nobody registered this")
+    Path(roots[0], "notes/real.txt").unlink()
+    migration = desk.ready(uid, roots[1], leaves_unreferenced=True)
+    warnings = " ".join((desk.moves.view(migration).plan or {})["warnings"])
+    assert "by hand/notes.md" in warnings
+    assert "Registered and not there" in warnings
+    assert "notes/real.txt" in warnings
+    assert not Path(roots[1], "by hand").exists()
+    assert Path(roots[1], "notes/empty.txt").exists()
