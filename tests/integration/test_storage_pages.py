@@ -176,7 +176,8 @@ def test_an_export_names_what_a_data_frame_names(work_as: Units, read_as: Units,
     (record,) = iterate_storages(lambda: read_as("ada"), StorageQuery())
     expected = {
         "uid": "a" * 12, "root": "s3://b/one", "description": "First", "type": "s3", "region": "eu-central-1",
-        "host": None, "instance_uid": world.instance_uid, "space": "imaging", "branch": "main", "created_on": "main",
+        "host": None, "instance_uid": world.instance_uid, "space": "lab/imaging", "branch": "main",
+        "created_on": "main",
         "run": "run1", "created_by": "ada", "is_locked": False, "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
     assert record == expected

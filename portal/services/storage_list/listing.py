@@ -18,8 +18,11 @@ from portal.values import Role
 creator = aliased(Account)
 _space_owner = aliased(Account)
 
-#: A space as everywhere else: `owner/name`, or `all`.
-space_label = func.coalesce(_space_owner.handle + "/", "") + Space.name
+#: A space as everywhere else: `owner/name`, or `all`. Asked for the rows of a page alone, so no join more to plan.
+space_label = (
+    func.coalesce(select(_space_owner.handle + "/").where(_space_owner.id == Space.owner_id).scalar_subquery(), "")
+    + Space.name
+)
 
 #: In the order of `_to_row`.
 _COLUMNS: tuple[Any, ...] = (
@@ -58,7 +61,6 @@ def select_joined(*columns: Any) -> Select[Any]:
     return (
         select(*columns)
         .join(Space, Space.id == Storage.space_id)
-        .outerjoin(_space_owner, _space_owner.id == Space.owner_id)
         .join(creator, creator.id == Storage.created_by_id)
         .outerjoin(Host, Host.id == Storage.host_id)
         .outerjoin(Instance, Instance.id == Storage.instance_id)
