@@ -157,7 +157,7 @@ def reconcile(theirs: Iterable[Theirs], ours: Sequence[Ours], comparing: Compari
     rows = list(theirs)
     pairs = _pair(rows, ours, comparing)
     taken = {each.storage_id for each in pairs.values()}
-    found_there = [_difference(row, pairs.get(row.row_id), comparing) for row in rows]
+    found_there = [_difference(row, pairs.get(row.row_id), ours, comparing) for row in rows]
     gone = [_gone(each) for each in ours if each.row_id is not None and each.storage_id not in taken]
     return tuple(each for each in [*found_there, *gone] if each is not None)
 
@@ -194,9 +194,10 @@ def host_of(row: Theirs, comparing: Comparing) -> str | None:
     return row.host or comparing.here
 
 
-def _difference(row: Theirs, ours: Ours | None, comparing: Comparing) -> Difference | None:
+def _difference(row: Theirs, ours: Ours | None, everything: Sequence[Ours], comparing: Comparing) -> Difference | None:
     notes = _notes(row, ours, comparing)
     if ours is None:
+        notes += _elsewhere(row, everything)
         return Difference(Kind.NEW, row.row_id, row.uid, row.root, notes=notes, why_not=row.problem)
     is_linked = ours.row_id == row.row_id and ours.ref_uid == row.uid
     fields = _fields(row, ours, comparing) if ours.is_visible else ()
@@ -205,6 +206,17 @@ def _difference(row: Theirs, ours: Ours | None, comparing: Comparing) -> Differe
             return None
         return Difference(Kind.LINKED, row.row_id, row.uid, row.root, ours.storage_id, notes=notes)
     return Difference(Kind.CHANGED, row.row_id, row.uid, row.root, ours.storage_id, fields, notes, _why_not(row, ours))
+
+
+def _elsewhere(row: Theirs, everything: Sequence[Ours]) -> tuple[str, ...]:
+    """Return where else the same path is a root: LaminDB takes each root once, the portal once on each host."""
+    same = [each for each in everything if each.is_visible and row.normal and each.root.text == row.normal.text]
+    return tuple(
+        f"The portal knows this path on the host {each.host} too, as another location. LaminDB takes each root once, "
+        "whatever the host, so only one of them can be in this instance."
+        for each in same
+        if each.host is not None
+    )
 
 
 def _gone(ours: Ours) -> Difference:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from portal.values import CheckResult, CheckStatus
 
 _GROUPS = (
-    ("Reach", frozenset({"region", "open"})),
+    ("Reach", frozenset({"region", "open", "reach"})),
+    ("What it is", frozenset({"schema", "content", "identity"})),
     ("Whose it is", frozenset({"marker", "marker-uid"})),
     ("Reading", frozenset({"list", "get"})),
-    ("Writing", frozenset({"put", "read-back", "delete", "gone"})),
+    ("Writing", frozenset({"put", "read-back", "delete", "gone", "update", "insert", "trigger"})),
 )
 
 

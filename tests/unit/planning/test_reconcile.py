@@ -68,6 +68,7 @@ def test_an_unmanaged_one_is_found_by_its_root_under_another_uid() -> None:
 def test_the_same_path_on_another_host_is_another_location(host: str, kind: Kind) -> None:
     found = reconcile([theirs(uid="elsewhere", host=host)], [ours(row_id=None, ref_uid=None)], COMPARING)
     assert found[0].kind is kind
+    assert any("LaminDB takes each root once" in note for note in found[0].notes) is (kind is Kind.NEW)
 
 
 def test_the_uid_wins_over_the_root() -> None:
