@@ -7,9 +7,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from portal.planning.overlaps import Place, is_same
 from portal.values import Root
+
+_HIDDEN: Final = "The portal has this root already, as a location you have no role on. Ask a portal admin for one."
 
 
 class Kind(StrEnum):
@@ -200,6 +203,9 @@ def _difference(row: Theirs, ours: Ours | None, everything: Sequence[Ours], comp
         notes += _elsewhere(row, everything)
         return Difference(Kind.NEW, row.row_id, row.uid, row.root, notes=notes, why_not=row.problem)
     is_linked = ours.row_id == row.row_id and ours.ref_uid == row.uid
+    if not ours.is_visible and not is_linked and ours.uid != row.uid:
+        # A root can be guessed, and a reference makes moves of the location depend on this instance; a uid cannot.
+        return Difference(Kind.NEW, row.row_id, row.uid, row.root, why_not=_HIDDEN)
     fields = _fields(row, ours, comparing) if ours.is_visible else ()
     if not fields:
         if is_linked:

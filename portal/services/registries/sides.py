@@ -65,7 +65,9 @@ def _meaning(settings: Settings, row: RegistryStorage) -> Meant:
             return Meant(None, f"{row.root or 'An empty root'} means another directory to every session.")
         return Meant(resolve(settings, root.path, row.host or settings.host))
     except PortalError as error:
-        return Meant(None, str(error))
+        assumed = row.type == StorageType.LOCAL and not row.host
+        why = f"Its row names no host, so {settings.host} is assumed." if assumed else ""
+        return Meant(None, f"{error} {why}".strip())
 
 
 def theirs_of(

@@ -138,13 +138,18 @@ def test_who_may_not_change_a_location_is_told() -> None:
 
 
 def test_a_location_out_of_reach_tells_nothing_of_itself() -> None:
-    found = only(
-        theirs(description="x"), ours(is_visible=False, row_id=None, ref_uid=None, uid="hidden", root="/data/a")
-    )
+    kept = ours(is_visible=False, row_id=None, ref_uid=None, root="/data/hidden", description="hidden")
+    found = only(theirs(description="x"), kept)
     assert (found.kind, found.fields) == (Kind.LINKED, ())
     assert "hidden" not in repr(found)
     [gone] = reconcile([], [ours(is_visible=False, root="/secret/place")], COMPARING)
     assert "/secret/place" not in repr(gone)
+
+
+def test_nobody_links_a_location_out_of_reach_by_guessing_its_root() -> None:
+    found = only(theirs(uid="elsewhere"), ours(is_visible=False, row_id=None, ref_uid=None))
+    assert (found.kind, found.storage_id, found.can_take) == (Kind.NEW, None, False)
+    assert "no role on" in found.why_not
 
 
 def test_a_reference_without_a_row_is_gone() -> None:
