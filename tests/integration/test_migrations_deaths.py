@@ -10,7 +10,7 @@ import pytest
 
 from portal.planning.states import MigrationState as State
 from portal.runner.shards import shard_tag
-from portal.runner.switching import switch
+from portal.runner.switching import switch, way_of
 from portal.services import migrations
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import FORWARD
@@ -78,7 +78,7 @@ def test_a_cancel_just_before_the_switch_is_fulfilled(moves: Moves, source: Path
         facts = drive.facts()
         with moves.portal.write_as("ada") as work:
             migrations.cancel(work, uid)
-        switch(drive, facts)
+        switch(drive, facts, way_of(facts, FORWARD))
         moves.runner_name = drive.lease.owner
     moves.drive()
     assert moves.state(uid) is State.CANCELLED
