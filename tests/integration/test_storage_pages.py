@@ -203,8 +203,10 @@ def test_sqlite_reads_a_page_in_order_along_its_index(
         asked = StorageQuery(sort=sort, limit=5)
         for query in (asked, replace(asked, after=first.next_after), replace(asked, before=first.next_after)):
             steps = explained(work, query)
-            assert any(PLANS[sort] in step for step in steps), steps
-            assert not any("TEMP B-TREE" in step for step in steps), steps
+            # What finds the page; the few rows that are shown are put in order once more after it.
+            finding = steps[: steps.index("SCAN page")]
+            assert any(PLANS[sort] in step for step in finding), steps
+            assert not any("TEMP B-TREE" in step for step in finding), steps
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)

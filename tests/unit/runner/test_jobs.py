@@ -6,7 +6,7 @@ import pytest
 
 from portal.errors import Refused, WrongRegion
 from portal.planning.roots import local_root
-from portal.runner.jobs import Ends, copy_marker, guarded, inspect, remove_marker
+from portal.runner.jobs import Aims, Ends, copy_marker, guarded, inspect, remove_marker
 from portal.services.reach import Door
 from portal.values import MARKER_KEY
 
@@ -64,5 +64,5 @@ def test_anothers_marker_is_neither_overwritten_nor_removed(tmp_path: Path, ends
 
 
 def test_an_inspection_leaves_nothing_at_the_target(tmp_path: Path, ends: Ends) -> None:
-    assert inspect(ends, "abcdefghijkl").warnings == ()
+    assert inspect(ends, Aims("abcdefghijkl")).warnings == ()
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
