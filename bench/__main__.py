@@ -9,7 +9,7 @@ NAMES = ("infrastructure", "registry")
 def main() -> int:
     """Run the benchmark named first on the command line, else every one; return the exit code."""
     words = sys.argv[1:]
-    chosen = NAMES
+    chosen: tuple[str, ...] = NAMES
     if words and not words[0].startswith("-"):
         if words[0] not in NAMES:
             print(f"There is no benchmark {words[0]}. There are: {', '.join(NAMES)}.", file=sys.stderr)

@@ -18,8 +18,8 @@ class Registry(Base):
 
     `path` (with `host_id`) for SQLite, `url_encrypted` for PostgreSQL; `label` names either without a secret.
     `identity` tells one database from another whatever it is called: anonymous instances share their `instance_uid`,
-    so (database, instance uid) is what is unique. `instance_uid` is LaminDB's own, which need not be the one that follows
-    from the name here; `instance_uuid` is the id it derives from, None where only the uid is known.
+    so (database, instance uid) is what is unique. `instance_uid` is LaminDB's own, which need not be the one that
+    follows from the name here; `instance_uuid` is the id it derives from, None where only the uid is known.
     `is_read_only` was chosen; `why_read_only` is what the last check found, empty where the portal may write.
     `keeps_local` and `local_default_id` are LaminDB's `keep_artifacts_local`, which lies outside of its database.
     """

@@ -162,7 +162,7 @@ class Moves:
             session.flush()
             return storage.uid
 
-    def plan(self, uid: str, target: object, **values: str) -> str:
+    def plan(self, uid: str, target: object, **values: Any) -> str:
         """Make a migration and let the runner plan it; return its uid."""
         with self.portal.write_as("ada") as work:
             made = migrations.create_migration(work, NewMigration(uid, str(target), **values)).id

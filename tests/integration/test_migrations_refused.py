@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ __all__ = ["bucket_name", "executor", "moves", "source"]
 pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("database_kind", ["sqlite"])]
 
 
-def create(moves: Moves, uid: str, target: object, handle: str = "ada", **values: str) -> str:
+def create(moves: Moves, uid: str, target: object, handle: str = "ada", **values: Any) -> str:
     with moves.portal.write_as(handle) as work:
         return migrations.create_migration(work, NewMigration(uid, str(target), **values)).id
 
