@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
+from sqlalchemy import select
+
 from portal.backends.base import INTERACTIVE, S3Access
-from portal.errors import InputError, Refused
-from portal.models import Connection
+from portal.errors import Conflict, InputError, Refused
+from portal.models import Connection, Storage
 from portal.models.ids import random_uid
-from portal.permissions import Action
+from portal.permissions import Action, allows
 from portal.planning.roots import is_local, parse_root
 from portal.services import marking
+from portal.services.access import storage_target
+from portal.services.checks import attempt_of, keep_checks
 from portal.services.connections import (
     NewConnection,
     add_connection,
@@ -17,10 +21,12 @@ from portal.services.connections import (
     find_connection,
     key_access,
 )
+from portal.services.events import Change, record
 from portal.services.placing import Placing, Settled, check_overlaps, place_of, settle
 from portal.services.reach import access_of, make_door
 from portal.services.registries.new_rows import warnings_of
 from portal.services.server_grants import is_open
+from portal.services.storages.find import find_storage
 from portal.services.trials import Attempt, Trial, try_root
 from portal.services.units import Units
 from portal.services.work import Work
@@ -119,6 +125,8 @@ def s3_root(text: str, endpoint_url: str = "") -> Root:
 def connect_s3(units: Units, new: ConnectS3, *, dry_run: bool = False) -> Outcome:
     """Connect a bucket: try it, and save it when everything it needs works. `dry_run` saves nothing.
 
+    A location that was taken over from an attached instance has no connection yet: it gets this one, keeping the rest.
+
     Raises:
         Conflict: the root, or its marker's uid, is registered already; writable roots would overlap.
         InputError, Refused: a value cannot be used, or its endpoint or the server's identity is not open.
@@ -126,8 +134,11 @@ def connect_s3(units: Units, new: ConnectS3, *, dry_run: bool = False) -> Outcom
         Unreachable: the endpoint's name is unknown, or nobody answered in time.
     """
     with units.reading() as work:
-        attempt = prepare(work, new)
+        known = _unconnected(work, new.parse())
+        attempt = prepare(work, new) if known is None else _prepare_known(work, new, known)
     trial = try_root(attempt, find_region)
+    if known is not None:
+        return Outcome(trial, None if dry_run or not trial.can_save else _save_known(units, new, trial, known))
     if dry_run or not trial.can_save:
         with units.reading() as work:
             marking.check_free(work, trial)
@@ -143,10 +154,7 @@ def prepare(work: Work, new: ConnectS3) -> Attempt:
     """
     root = new.parse()
     settled = settle(work, new.placing)
-    connection = _own_connection(work, new, root)
-    access = access_of(work, connection) if connection else _new_access(work, new, root, settled)
-    if new.region.strip():
-        access = replace(access, region=new.region.strip())
+    access = _access(work, new, root, settled)
     read_only = new.read_only or access.kind is ConnectionKind.ANONYMOUS
     wants_writing = settled.instance_id is not None and not read_only and not new.or_read_only
     warnings = check_overlaps(work, place_of(root, None, is_writable=wants_writing))
@@ -158,6 +166,54 @@ def prepare(work: Work, new: ConnectS3) -> Attempt:
         or_read_only=new.or_read_only,
         warnings=(*warnings, *warnings_of(work, settled)),
     )
+
+
+def _unconnected(work: Work, root: Root) -> str | None:
+    """Return the uid of a location of this root that has no connection and that the actor manages; None for none."""
+    storage = work.session.scalar(
+        select(Storage).where(
+            Storage.root == root.text, Storage.type == StorageType.S3, Storage.connection_id.is_(None)
+        )
+    )
+    may = storage is not None and allows(work.actor, Action.STORAGE_MANAGE, storage_target(storage))
+    return storage.uid if storage is not None and may else None
+
+
+def _prepare_known(work: Work, new: ConnectS3, uid: str) -> Attempt:
+    storage = find_storage(work, uid, Action.STORAGE_MANAGE)
+    access = _access(work, new, new.parse(), settle(work, new.placing))
+    attempt = attempt_of(work, storage)
+    return replace(
+        attempt,
+        door=make_door(work.settings, new.parse(), access),
+        read_only=attempt.read_only or new.read_only,
+        or_read_only=new.or_read_only,
+    )
+
+
+def _save_known(units: Units, new: ConnectS3, trial: Trial, uid: str) -> str:
+    """Give a location the connection it lacks."""
+    with units.writing() as work:
+        storage = find_storage(work, uid, Action.STORAGE_MANAGE)
+        if storage.connection_id is not None or storage.root != trial.root.text:
+            raise Conflict("Somebody connected or changed this location meanwhile.", hint="Look at its page.")
+        settled = settle(work, new.placing)
+        connection = _own_connection(work, new, trial.root)
+        if connection is None:
+            _new_access(work, new, trial.root, settled)
+            connection = add_connection(work, _new_connection(new, trial.root, settled, trial.region))
+        storage.connection_id, storage.updated_at = connection.id, work.now
+        storage.region = trial.region or storage.region
+        keep_checks(work, storage, trial.checks)
+        record(work, "storage.connected", storage, Change(after={"connection": connection.name}))
+        return storage.uid
+
+
+def _access(work: Work, new: ConnectS3, root: Root, settled: Settled) -> S3Access:
+    """Return how the bucket is reached: by one of the actor's connections, or by what was typed."""
+    connection = _own_connection(work, new, root)
+    access = access_of(work, connection) if connection else _new_access(work, new, root, settled)
+    return replace(access, region=new.region.strip()) if new.region.strip() else access
 
 
 def _own_connection(work: Work, new: ConnectS3, root: Root) -> Connection | None:

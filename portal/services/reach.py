@@ -105,7 +105,7 @@ def opened(door: Door, *, timeouts: Timeouts = INTERACTIVE, tag: str = "") -> It
     """Open a root for the block.
 
     Raises:
-        Conflict: the root lies on another host.
+        Conflict: the root lies on another host, or has no connection.
         Refused: its endpoint or directory is not open to this portal.
         StorageError: it cannot be reached.
     """
@@ -133,7 +133,10 @@ def check_way(door: Door) -> None:
     if door.root.type is StorageType.LOCAL:
         check_directory(door.root.path, door.bases)
     elif door.root.type is StorageType.S3:
-        endpoint_url = (door.access.endpoint_url if door.access else None) or door.root.endpoint_url
+        if door.access is None:
+            # Else the server's own identity would open it to whoever wrote the root into an instance.
+            raise Conflict(f"{door.root} has no connection yet.", hint="Connect it: Connect S3 bucket, with this root.")
+        endpoint_url = door.access.endpoint_url or door.root.endpoint_url
         if endpoint_url:
             check_endpoint(endpoint_url, door.allowed_endpoints, addresses_of(endpoint_url))
 
