@@ -295,7 +295,7 @@ def _notes(row: Theirs, ours: Ours | None, comparing: Comparing) -> tuple[str, .
     if row.normal is not None and row.normal.text != row.root:
         notes.append(f"Its root is not in LaminDB's normal form, which is {row.normal.text}.")
     if row.normal is not None and row.normal.type == "local" and not row.host:
-        notes.append(f"Its row names no host; {ours.host if ours else comparing.here} is assumed.")
+        notes.append(f"Its row names no host; {ours.host if ours and ours.is_visible else comparing.here} is assumed.")
     if row.branch != row.known_branch:
         notes.append(f"It is on the branch {row.branch} there, which the portal shows as {row.known_branch}.")
     if ours is not None and ours.is_visible and ours.uid != row.uid:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from portal.models import Registry
 from portal.services.registries.apply import take_over
+from portal.services.registries.compare import compare
 from tests.clients.instances import World, execute
 from tests.clients.registries.conftest import Desk, given
 from tests.clients.registries.test_attaching import dump, registries
@@ -163,6 +164,20 @@ def test_a_location_shows_who_refers_to_it(attached: Desk, browser: FlaskClient,
     edit = browser.get(f"/storages/{location['uid']}/edit").text
     assert "Its row in lab/atlas is changed too." in edit
     assert "artifacts when they were last counted" in edit
+
+
+def test_a_bucket_that_was_taken_over_asks_for_a_connection(attached: Desk, browser: FlaskClient) -> None:
+    execute(
+        attached.way,
+        "UPDATE lamindb_storage SET root = 's3://atlas/data', type = 's3' "
+        "WHERE id = (SELECT max(id) FROM lamindb_storage)",
+    )
+    [uid] = [each.uid for each in compare(attached.units(), attached.slug).differences if each.root[:2] == "s3"]
+    browser.post(url(attached, "/compare"), data={"which": "all"})
+    page = browser.get(f"/storages/{uid}").text
+    assert "No connection yet" in page
+    assert "/connect-s3?root=s3://atlas/data" in html.unescape(page).replace("%3A", ":").replace("%2F", "/")
+    assert "has no connection yet" in browser.get(f"/storages/{uid}/contents").text
 
 
 def test_an_edit_on_the_page_is_written_through(attached: Desk, browser: FlaskClient, lamin_world: World) -> None:
