@@ -12,7 +12,8 @@ from portal.cli.instances import instance
 from portal.cli.main import fail, json_option, pass_context, print_result
 from portal.planning.reconcile import Difference, Kind
 from portal.services.registries.apply import keep_comparison, take_over
-from portal.services.registries.attach import AttachInstance, attach_instance, check_again, detach_instance
+from portal.services.registries.attach import AttachInstance, attach_instance
+from portal.services.registries.care import check_again, detach_instance
 from portal.services.registries.compare import compare, look
 from portal.services.registries.examination import Examination
 from portal.values import CheckResult

@@ -7,14 +7,8 @@ from werkzeug.wrappers import Response
 from portal.permissions import Action
 from portal.services.instances import find_instance
 from portal.services.registries.apply import Taken, keep_comparison, take_over
-from portal.services.registries.attach import (
-    Attached,
-    attach_instance,
-    check_again,
-    detach_instance,
-    prepare,
-    require_registry,
-)
+from portal.services.registries.attach import Attached, attach_instance, prepare, require_registry
+from portal.services.registries.care import check_again, detach_instance
 from portal.services.registries.compare import Comparison, compare, look
 from portal.services.units import Units
 from portal.web import gate

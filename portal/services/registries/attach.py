@@ -3,25 +3,24 @@
 The look is taken outside of the portal's transactions. Nothing is changed in the instance by attaching or detaching.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from portal.errors import Conflict, InputError, NotFound
+from portal.errors import Conflict, NotFound
 from portal.lamindb.registry.ways import PostgresWay
-from portal.models import Host, Instance, Migration, Reference, Registry
+from portal.models import Host, Instance, Registry
 from portal.permissions import Action, InstanceTarget, OwnerTarget, allows
 from portal.planning.names import check_instance_name
-from portal.planning.states import FINAL
 from portal.services.accounts import find_account
 from portal.services.events import Change, record
 from portal.services.hosts import ensure_host
 from portal.services.instances import NewInstance, create_instance, find_instance
 from portal.services.registries.examination import Asked, Examination
 from portal.services.registries.examine import examine
-from portal.services.registries.ways import Entry, entry_of, parse_entry, require_open
+from portal.services.registries.ways import Entry, parse_entry, require_open
 from portal.services.units import Units
 from portal.services.work import Work
 
@@ -154,7 +153,7 @@ def attach(work: Work, new: AttachInstance, entry: Entry, found: Examination) ->
         created_at=work.now,
         **_way_columns(work, entry),
     )
-    _renew(work, registry, found)
+    renew(work, registry, found)
     work.session.add(registry)
     try:
         work.session.flush()
@@ -172,7 +171,8 @@ def _way_columns(work: Work, entry: Entry) -> dict[str, Any]:
     return {"path": entry.way.path, "host_id": host.id}
 
 
-def _renew(work: Work, registry: Registry, found: Examination) -> None:
+def renew(work: Work, registry: Registry, found: Examination) -> None:
+    """Keep what an examination came to."""
     registry.instance_uid = found.instance_uid
     registry.instance_uuid = found.instance_uuid or registry.instance_uuid
     registry.why_read_only = found.why_read_only
@@ -209,67 +209,3 @@ def require_registry(work: Work, reference: str, action: Action = Action.INSTANC
     if registry is None:
         raise Conflict(f"{instance.slug} is not attached.", hint="Attach it to its database first.")
     return registry
-
-
-def check_again(units: Units, reference: str) -> Examination:
-    """Look at an attached instance's database again, and keep what it came to.
-
-    Raises:
-        Conflict: it is not attached, or what answers there is another database.
-        NotFound, PermissionDenied: the actor is no admin of the instance.
-    """
-    with units.reading() as work:
-        registry = require_registry(work, reference)
-        entry, slug, identity = entry_of(work, registry), registry.instance.slug, registry.identity
-        asked = Asked(slug, instance_uid=registry.instance_uid, is_read_only=registry.is_read_only)
-    found = examine(entry, asked)
-    if found.can_save and found.identity != identity:
-        # A copy of a cluster, or one that was made anew under the same address.
-        found = replace(
-            found,
-            error=Conflict(
-                f"Another database answers at {entry.way.label} than the one {slug} was attached to.",
-                hint="Detach the instance and attach it again, if that is right.",
-            ),
-        )
-    if found.can_save:
-        with units.writing() as work:
-            registry = require_registry(work, reference)
-            before = described(registry)
-            _renew(work, registry, found)
-            record(work, "instance.registry-checked", registry.instance, Change(before, described(registry)))
-    return found
-
-
-def detach_instance(work: Work, reference: str, confirm: str) -> str:
-    """Forget how an instance is reached, and its references, and return `owner/name`. Nothing changes in the instance.
-
-    `confirm` is the instance's name, typed.
-
-    Raises:
-        Conflict: it is not attached, or a migration of one of its locations is under way.
-        InputError: something else was typed.
-        NotFound, PermissionDenied: the actor is no admin of the instance.
-    """
-    registry = require_registry(work, reference)
-    instance = registry.instance
-    if confirm.strip() not in {instance.name, instance.slug}:
-        raise InputError(f"Type {instance.name} to confirm. Nothing was changed.", field="confirm")
-    _refuse_moving(work, instance)
-    before = described(registry)
-    work.session.execute(delete(Reference).where(Reference.instance_id == instance.id))
-    work.session.delete(registry)
-    record(work, "instance.detached", instance, Change(before))
-    return instance.slug
-
-
-def _refuse_moving(work: Work, instance: Instance) -> None:
-    query = (
-        select(Migration.source_root)
-        .join(Reference, Reference.storage_id == Migration.storage_id)
-        .where(Reference.instance_id == instance.id, Migration.state.not_in(sorted(FINAL)))
-        .limit(1)
-    )
-    root = work.session.scalar(query)
-    if root is not None:
-        raise Conflict(f"{root} is being moved.", hint="Finish or cancel the migration first.")

@@ -16,7 +16,8 @@ from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way
 from portal.models import Event, Instance, Reference, Registry
 from portal.permissions import Action
 from portal.services.instances import find_instance
-from portal.services.registries.attach import AttachInstance, check_again, detach_instance
+from portal.services.registries.attach import AttachInstance
+from portal.services.registries.care import check_again, detach_instance
 from portal.services.registries.examination import Examination
 from portal.values import CheckStatus
 from tests.clients.instances import ask, execute

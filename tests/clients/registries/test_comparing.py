@@ -9,7 +9,7 @@ from portal.errors import Conflict, InputError, NotFound, PermissionDenied, Regi
 from portal.models import Event, Instance, Reference, Space, Storage
 from portal.planning.reconcile import Difference, Kind
 from portal.services.registries.apply import keep_comparison, take_over
-from portal.services.registries.attach import detach_instance
+from portal.services.registries.care import detach_instance
 from portal.services.registries.compare import Comparison, compare, look
 from portal.services.storages.edit import StorageEdit, edit_storage
 from portal.values import Mode, ModeReason

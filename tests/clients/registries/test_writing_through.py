@@ -12,7 +12,7 @@ from portal.services import marking
 from portal.services.register import RegisterLocal, register_local
 from portal.services.registries import write_through
 from portal.services.registries.apply import take_over
-from portal.services.registries.attach import detach_instance
+from portal.services.registries.care import detach_instance
 from portal.services.registries.compare import compare
 from portal.services.registries.write_through import count_artifacts, edit_through
 from portal.services.storages.edit import StorageEdit
