@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.errors import Conflict, InputError, NotFound, PermissionDenied, RegistryError
+from portal.lamindb.registry.ways import SqliteWay
 from portal.models import Event, Instance, Reference, Space, Storage
 from portal.planning.reconcile import Difference, Kind
 from portal.services.registries.apply import keep_comparison, take_over
@@ -85,10 +86,18 @@ def test_a_reference_knows_how_much_lies_there(taken: Desk, lamin_world: World) 
         assert total > 0
 
 
-def test_the_default_of_a_sqlite_instance_is_known(taken: Desk, database_kind: str) -> None:
-    # The fixture's copy lies elsewhere than its default root, so nothing is guessed.
+def test_no_default_is_guessed_where_the_database_lies_elsewhere(taken: Desk) -> None:
     assert not any(row.is_default for row in storages(taken).values())
-    assert database_kind in {"sqlite", "postgresql"}
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_the_root_a_sqlite_database_lies_below_is_the_default(attached: Desk) -> None:
+    assert isinstance(attached.way, SqliteWay)
+    root = attached.way.default_root
+    first = "WHERE id = (SELECT min(id) FROM lamindb_storage)"
+    execute(attached.way, f"UPDATE lamindb_storage SET root = :root {first}", root=root)
+    take_over(attached.units(), attached.slug)
+    assert [row.root for row in storages(attached).values() if row.is_default] == [root]
 
 
 def test_one_difference_alone_can_be_taken(attached: Desk) -> None:
