@@ -78,11 +78,12 @@ e2e: test-tools ## Run the tests in a real browser
 
 .PHONY: clients
 clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
-	$(PYTEST) tests/clients $(PARALLEL) --timeout 300
+	$(PYTEST) tests/clients $(PARALLEL) -m "not full" --timeout 300
 
 .PHONY: soak
-soak: test-tools ## Run the long tests: kill, resume, load
+soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, every combination
 	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
+	KILL_POINTS=40 $(PYTEST) tests/clients -n 2 --dist load -m "full or kills" --timeout 3600
 
 .PHONY: bench
 bench: $(DEV_READY) ## Measure beside other tools

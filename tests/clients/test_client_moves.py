@@ -11,6 +11,9 @@ from tests.clients.lamin import ClientError
 from tests.clients.moving import MARKER, carry, folder_of, rewrite_root
 from tests.servers import S3Server
 
+#: What the portal's own moves rest on; they are tested in moves/.
+pytestmark = pytest.mark.full
+
 
 @pytest.fixture
 def instance(new_instance: NewInstance, tmp_path: Path) -> Instance:

@@ -102,6 +102,16 @@ class Desk:
         assert view.state is MigrationState.SOAKING, (view.state, view.message, view.hint)
         return view
 
+    def confirmation(self, migration: str) -> str:
+        """Return what a person types to cut over."""
+        with self.moves.portal.read_as("ada") as work:
+            return migrations.get_page(work, migration).confirm_with
+
+    def release(self, migration: str) -> None:
+        """End the soak."""
+        view = self.moves.wish(migrations.release, migration)
+        assert view.state is MigrationState.RELEASED, (view.state, view.message, view.hint)
+
     def roll_back(self, migration: str) -> MigrationView:
         """Roll back and return the migration."""
         view = self.moves.wish(migrations.request_rollback, migration)

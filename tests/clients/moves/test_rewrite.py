@@ -8,10 +8,12 @@ from portal.planning.states import MigrationState
 from tests.clients.instances import Instance, ask, assert_world_whole, s3_root
 from tests.clients.lamin import ClientError
 from tests.clients.moves.conftest import Desk
+from tests.clients.moving import folder_of
 
 
 def put_away(root: str, tmp_path: Path) -> Path:
     """Take the old root from under everybody's feet."""
+    tmp_path.mkdir(parents=True, exist_ok=True)
     aside = tmp_path / "put away"
     Path(root).rename(aside)
     return aside
@@ -31,18 +33,26 @@ def test_a_location_moves_from_disk_to_disk_and_back(desk: Desk, instance: Insta
     assert_world_whole(instance.client, instance.world, {uid: old}, write="after the way back")
 
 
-def test_a_location_moves_to_s3(desk: Desk, instance: Instance, tmp_path: Path) -> None:
-    old = str(tmp_path / "second")
+def test_a_location_moves_to_a_bucket_to_another_and_home_again(desk: Desk, instance: Instance, tmp_path: Path) -> None:
+    old, home = str(tmp_path / "second"), str(tmp_path / "home")
     uid = instance.location(old)["uid"]
-    name = f"portal-{uid.lower()}"
-    desk.moves.bucket(name)
-    new = s3_root(desk.moves.s3, name, "deep/prefix")
+    buckets = [f"{place}-{uid.lower()}" for place in ("first", "other")]
+    for name in buckets:
+        desk.moves.bucket(name)
     desk.attach(instance)
-    desk.cut_over(desk.ready(uid, f"s3://{name}/deep/prefix"), "second")
-    put_away(old, tmp_path)
-    assert_world_whole(instance.client, instance.world, {uid: new})
-    [(kind, region)] = ask(instance.way, "SELECT type, region FROM lamindb_storage WHERE uid = :uid", uid=uid)
-    assert (kind, region) == ("s3", "us-east-1")
+    first, other = (s3_root(desk.moves.s3, name, "deep/prefix") for name in buckets)
+    query = "SELECT type, region FROM lamindb_storage WHERE uid = :uid"
+    for present, new, row in (
+        (old, first, ("s3", "us-east-1")),
+        (first, other, ("s3", "us-east-1")),
+        (other, home, ("local", "portal-host")),
+    ):
+        migration = desk.ready(uid, new)
+        desk.cut_over(migration, desk.confirmation(migration))
+        desk.release(migration)
+        put_away(str(folder_of(present, desk.moves.s3)), tmp_path / present.replace("/", "-"))
+        assert ask(instance.way, query, uid=uid) == [row]
+        assert_world_whole(instance.client, instance.world, {uid: new}, write=f"in {row[0]} {new[-6:]}")
 
 
 class TestTheDefaultLocation:
