@@ -63,7 +63,7 @@ def look(doors: tuple[RegistryDoor, ...], root: str, target: Door, strategy_is_r
     """
     warnings: list[str] = []
     for door in doors:
-        with ways.opened(door.entry) as connection:
+        with ways.opened(door.entry, limits=BULK) as connection:
             row = _row(find_storage(connection, door.row_id), door)
             if row.root != root:
                 raise RegistryChanged(
@@ -205,7 +205,7 @@ def find_uploads(doors: tuple[RegistryDoor, ...]) -> Uploads:
     total = 0
     named: list[str] = []
     for door in doors:
-        with ways.opened(door.entry) as connection:
+        with ways.opened(door.entry, limits=BULK) as connection:
             count, examples = uploads_under_way(connection, door.row_id)
         total += count
         named.extend(f"{upload.key or upload.uid} ({door.slug})" for upload in examples)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from portal.planning.states import MigrationState
+from tests.clients.conftest import NewInstance
 from tests.clients.instances import Instance, ask, assert_world_whole, s3_root
 from tests.clients.lamin import ClientError
 from tests.clients.moves.conftest import Desk
@@ -53,6 +54,21 @@ def test_a_location_moves_to_a_bucket_to_another_and_home_again(desk: Desk, inst
         put_away(str(folder_of(present, desk.moves.s3)), tmp_path / present.replace("/", "-"))
         assert ask(instance.way, query, uid=uid) == [row]
         assert_world_whole(instance.client, instance.world, {uid: new}, write=f"in {row[0]} {new[-6:]}")
+
+
+@pytest.mark.full
+def test_a_large_file_moves_too(desk: Desk, new_instance: NewInstance, tmp_path: Path) -> None:
+    """Above 50 MiB LaminDB hashes the two ends, and uploads go in parts."""
+    instance = new_instance(str(tmp_path / "main"))
+    old = str(tmp_path / "large")
+    instance.fill(old, big=True)
+    uid = instance.location(old)["uid"]
+    name = f"large-{uid.lower()}"
+    desk.moves.bucket(name)
+    desk.attach(instance)
+    desk.cut_over(desk.ready(uid, f"s3://{name}"), "large")
+    put_away(old, tmp_path)
+    assert_world_whole(instance.client, instance.world, {uid: s3_root(desk.moves.s3, name)})
 
 
 class TestTheDefaultLocation:
