@@ -10,7 +10,7 @@ from portal.cli.context import Context
 from portal.cli.main import cli, fail, json_option, pass_context, print_result, print_rows
 from portal.services.checks import run_checks
 from portal.services.connect import ConnectS3, Outcome, connect_s3
-from portal.services.deletion import delete_storage
+from portal.services.deletion import Wish, delete_storage
 from portal.services.register import RegisterLocal, register_local
 from portal.services.registries.write_through import edit_through
 from portal.services.storage_list import StorageQuery, iterate_storages
@@ -18,7 +18,18 @@ from portal.services.storages import find_storage, view_of
 from portal.services.storages.edit import StorageEdit
 from portal.values import Branch, CheckResult, CheckStatus, ConnectionKind
 
-_HIDDEN = ("id", "name", "is_here", "space_id", "instance_id", "instance_page", "version", "rights", "written_by")
+_HIDDEN = (
+    "id",
+    "name",
+    "is_here",
+    "space_id",
+    "instance_id",
+    "instance_page",
+    "version",
+    "rights",
+    "written_by",
+    "is_referred_to",
+)
 
 _LIST_COLUMNS = ("uid", "root", "type", "region", "host", "space", "instance_uid", "branch", "created_by")
 
@@ -158,14 +169,20 @@ def check(context: Context, storage: str, as_json: bool) -> None:
 @storage.command("delete")
 @click.argument("storage", metavar="UID_OR_ROOT")
 @click.option("--confirm", metavar="NAME", help="The last part of the root; asked for when not given.")
+@click.option("--also", multiple=True, metavar="OWNER/NAME", help="Delete this instance's row for it too; repeatable.")
+@click.option("--permanent/--no-permanent", default=None, help="As LaminDB's: a soft delete is refused.")
 @json_option
 @pass_context
-def delete(context: Context, storage: str, confirm: str | None, as_json: bool) -> None:
-    """Delete an empty location for good. User files stay."""
+def delete(context: Context, /, storage: str, *, confirm: str | None, as_json: bool, **given: Any) -> None:
+    """Delete an empty location for good, here and in the instance that writes to it. User files stay."""
     record = _describe(context, storage)
     typed = confirm if confirm is not None else click.prompt(f"Type the last part of {record['root']} to confirm")
-    root = delete_storage(context.units, storage, typed)
-    print_result({"uid": record["uid"], "root": root, "deleted": True}, as_json, f"Deleted {root}. User files stay.")
+    done = delete_storage(context.units, storage, typed, Wish(**given))
+    lines = [f"Deleted {done.root}. User files stay."]
+    lines += [f"{slug} has no row for it any more." for slug in done.removed_from]
+    lines += [f"{slug} keeps its row for it." for slug in done.kept_in]
+    result = {"uid": record["uid"], "deleted": True, **asdict(done)}
+    print_result(result, as_json, "\n".join(lines))
 
 
 def _describe(context: Context, reference: str) -> dict[str, Any]:

@@ -85,8 +85,27 @@ def parse(text: str) -> Marker | None:
     return Marker(storage_uid, slug, identity.hex, derive_instance_uid(identity))
 
 
+@dataclass(frozen=True, slots=True)
+class MarkerFile:
+    """A marker as it lies at a root: its key, its exact text and what that says."""
+
+    key: str
+    text: str
+    marker: Marker
+
+
 def read_marker(backend: Backend) -> Marker | None:
     """Return a root's marker, also under its old name; None when there is none.
+
+    Raises:
+        ContentMismatch: there is a file of that name which is no marker.
+    """
+    found = read_marker_file(backend)
+    return None if found is None else found.marker
+
+
+def read_marker_file(backend: Backend) -> MarkerFile | None:
+    """Return the file a root is marked by; None when there is none.
 
     Raises:
         ContentMismatch: there is a file of that name which is no marker.
@@ -94,8 +113,8 @@ def read_marker(backend: Backend) -> Marker | None:
     for key in (MARKER_KEY, LEGACY_KEY):
         text = _read_text(backend, key)
         marker = None if text is None else parse(text)
-        if marker is not None:
-            return marker
+        if text is not None and marker is not None:
+            return MarkerFile(key, text, marker)
     return None
 
 

@@ -13,6 +13,7 @@ from portal.planning.states import FINAL
 from portal.services.events import Change, record
 from portal.services.placing import Settled
 from portal.services.reach import Door, door_of
+from portal.services.removals import end_broken
 from portal.services.storages.find import find_storage
 from portal.services.trials import Attempt, Trial, try_root
 from portal.services.units import Units
@@ -111,15 +112,17 @@ def _result(row: Check) -> CheckResult:
 def run_checks(units: Units, reference: str) -> Batch:
     """Try a location's rights now, keep what came of it and return it.
 
-    A location that is not writable, or that is being moved, is not tried by writing.
+    A location that is not writable, or that is being moved, is not tried by writing. What a broken-off deletion has
+    removed is put back first.
 
     Raises:
         NotFound, PermissionDenied: the actor has not the role write.
     """
+    broken = end_broken(units, reference)
     with units.reading() as work:
         storage = find_storage(work, reference, Action.STORAGE_CHECK)
         attempt = attempt_of(work, storage)
-    results = try_again(attempt)
+    results = (*((broken,) if broken else ()), *try_again(attempt))
     with units.writing() as work:
         storage = find_storage(work, reference, Action.STORAGE_CHECK)
         batch = keep_checks(work, storage, results)

@@ -8,7 +8,7 @@ from portal.values import CheckResult, CheckStatus
 _GROUPS = (
     ("Reach", frozenset({"region", "open", "reach"})),
     ("What it is", frozenset({"schema", "content", "identity"})),
-    ("Whose it is", frozenset({"marker", "marker-uid"})),
+    ("Whose it is", frozenset({"deletion", "marker", "marker-uid"})),
     ("Reading", frozenset({"list", "get"})),
     ("Writing", frozenset({"put", "read-back", "delete", "gone", "update", "insert", "trigger"})),
 )

@@ -29,7 +29,9 @@ PHRASES: Mapping[str, str] = {
     "instance.attached": "attached it to {database}",
     "instance.changed": "changed| it",
     "instance.created": "made| it",
+    "instance.default-switched": "made {default} the default",
     "instance.detached": "detached it from {database}",
+    "instance.keep-local-switched": "switched keeping artifacts local",
     "instance.registry-checked": "looked at its database again",
     "instance.root-changed": "names a location's new root",
     "instance.registry-taken-over": "took differences over from its database",
@@ -128,6 +130,7 @@ def choice(action: str) -> str:
     """Return an action as a filter offers it: `storage: connected`."""
     words = PHRASES.get(action) or action.partition(".")[2].replace("-", " ")
     for name, meaning in (("{handle}", "somebody"), ("{role}", "a role"), ("{scope}", "a bucket"), ("{root}", "a root"),
+                          ("{default}", "a location"),
                           (" {space}", ""),
                           (" to {database}", ""), (" from {database}", ""), ("{instance}", "an instance")):  # fmt: skip
         words = words.replace(name, meaning)

@@ -212,8 +212,11 @@ def delete(uid: str) -> Response:
     form = ConfirmForm(request.form)
     if request.method == "POST":
         with form.catching():
-            root = deletion.delete_storage(_units(), uid, form.confirm.data or "")
-            flash(f"{root} is deleted here. User files stay where they are.", "success")
+            wish = deletion.Wish(also=tuple(request.form.getlist("also")))
+            done = deletion.delete_storage(_units(), uid, form.confirm.data or "", wish)
+            also = f" and in {', '.join(done.removed_from)}" if done.removed_from else ""
+            flash(f"{done.root} is deleted here{also}. User files stay where they are.", "success")
             return redirect(url_for("infrastructure.index"), code=303)
     plan = deletion.plan_deletion(_units(), uid)
-    return _render("storages/delete.html", view, 422 if form.is_faulty else 200, plan=plan, form=form)
+    chosen = request.form.getlist("also")
+    return _render("storages/delete.html", view, 422 if form.is_faulty else 200, plan=plan, form=form, chosen=chosen)

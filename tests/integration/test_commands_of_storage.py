@@ -180,6 +180,7 @@ def test_a_location_is_deleted_with_its_name_and_user_files_stay(
     assert (wrong.code, wrong.out) == (1, "")
     assert typing.run("storage", "delete", cells, typed="\n").code == 1
     gone = typing.record("storage", "delete", cells, "--confirm", "cells")
-    assert gone == {"uid": cells, "root": str(local_base / "cells"), "deleted": True}
+    root = str(local_base / "cells")
+    assert gone == {"uid": cells, "root": root, "deleted": True, "removed_from": [], "kept_in": []}
     assert typing.run("storage", "show", cells).code == 1
     assert (local_base / "cells" / "genes.csv").exists()

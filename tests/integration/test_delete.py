@@ -8,6 +8,7 @@ from sqlalchemy import select
 from portal.errors import Conflict, InputError, NotFound, PermissionDenied
 from portal.models import Connection
 from portal.services import deletion
+from portal.services.deletion import emptiness, execution
 from portal.services.register import RegisterLocal
 from portal.services.storages import find_storage
 from portal.services.storages.edit import StorageEdit, edit_storage, set_lock
@@ -44,7 +45,7 @@ def test_managed_objects_block(portal: Portal, uid: str, local_base: Path) -> No
 def test_where_counting_stops_the_number_says_so(
     portal: Portal, uid: str, local_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deletion, "MOST_COUNTED", 3)
+    monkeypatch.setattr(emptiness, "MOST_COUNTED", 3)
     for number in range(4):
         (local_base / "cells" / ".lamindb" / f"{number}.csv").write_text("data")
     plan = deletion.plan_deletion(units_of(portal, "ada"), uid)
@@ -80,7 +81,7 @@ def test_a_failed_delete_puts_the_marker_back(
         assert not marker.exists()
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr(deletion, "_delete_row", fail)
+    monkeypatch.setattr(execution, "_delete_record", fail)
     with pytest.raises(RuntimeError):
         deletion.delete_storage(units_of(portal, "ada"), uid, "cells")
     assert marker.read_bytes() == before
