@@ -4,12 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from portal import database
 from portal.errors import Conflict
+from portal.models import Migration
 from portal.planning.states import MigrationState
 from portal.services import migrations
 from tests.clients.conftest import NewInstance
 from tests.clients.instances import Instance, ask, execute
+from tests.clients.lamin import ClientError
 from tests.clients.moves.conftest import Desk
 from tests.clients.moves.test_kills import root_there, wish
 
@@ -74,6 +78,37 @@ def test_what_a_stale_session_still_writes_is_brought_over(
         row.plan = {**(row.plan or {}), "sweep": found}
     wish(desk, migrations.release, migration)
     assert desk.moves.state(migration) is MigrationState.RELEASED
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_an_open_session_is_held_off_and_what_it_writes_too_late_is_found(
+    database_kind: str, desk: Desk, instance: Instance, tmp_path: Path
+) -> None:
+    new = str(tmp_path / "new")
+    desk.attach(instance)
+    migration = desk.ready(str(instance.location(str(tmp_path / "main"))["uid"]), new)
+    with instance.client.session() as session:
+        session.ask("save", content="in time", key="in-time.txt")
+        wish(desk, migrations.request_cut_over, migration, migrations.CutOver("main"))
+        desk.moves.drive_while(lambda: not is_fenced(desk, migration))
+        with pytest.raises(ClientError, match=r"is moving from .* Writing is held off until"):
+            session.ask("save", content="refused", key="refused.txt")
+        desk.moves.drive()
+        assert desk.moves.state(migration) is MigrationState.SOAKING
+        straggler = session.ask("save", content="late", key="late.txt")
+    assert straggler["path"].startswith(str(tmp_path / "main"))
+    sweep_again(desk, migration)
+    instance.client.edit_settings(storage_root=new)
+    assert instance.client.run("read", uid=straggler["uid"]) == "late"
+
+
+def is_fenced(desk: Desk, migration: str) -> bool:
+    """Tell whether the fence is up; for use within an app context."""
+    row = database.db.session.scalars(
+        select(Migration).where(Migration.uid == migration), execution_options={"populate_existing": True}
+    ).one()
+    database.db.session.rollback()
+    return bool((row.plan or {}).get("fence_until"))
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
