@@ -165,11 +165,7 @@ def _region(row: Any, side: str) -> str | None:
 def _switch_of(facts: Facts, door: RegistryDoor, step: Step) -> Switch:
     before, after = step.before, step.after
     change = RootChange(door.row_id, door.uid, before["root"], after["root"], after["type"], after["region"])
-    words = (
-        f"This database has moved with its storage location to {after['root']}. Nothing was written here."
-        f" Set lamindb_instance_storage_root={after['root']} in the instance's settings file."
-    )
-    return Switch(change, words, facts.uid)
+    return Switch(change, switch_jobs.seal_sentence(after["root"]), facts.uid)
 
 
 def _calls(

@@ -64,6 +64,7 @@ PHRASES: Mapping[str, str] = {
     "migration.rollback-stuck": "could not roll back",
     "migration.rolled-back": "rolled back to the old root",
     "migration.rolling-back": "began to roll back",
+    "migration.rot-accepted": "chose to copy what is not as LaminDB recorded it as it is",
     "migration.soaking": "began the soak: both roots are kept",
     "migration.start-requested": "asked to start| it",
     "migration.started": "began to copy",

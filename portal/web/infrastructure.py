@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.permissions import Action, PortalTarget, allows
-from portal.services import storage_list
+from portal.services import migrations, storage_list
 from portal.services.accounts import find_account
 from portal.services.storage_list import StorageQuery
 from portal.web import exports, gate, htmx
@@ -34,6 +34,7 @@ def index(handle: str | None = None) -> Response:
         query = replace(query, owner_id=find_account(work, handle).id if handle else None)
         page = storage_list.list_storages(work, query)
         facets = storage_list.list_facets(work)
+        moved = migrations.find_moved(work, query.text) if query.text else ()
         is_admin = allows(work.actor, Action.PORTAL_ADMINISTER, PortalTarget())
     return htmx.render(
         "infrastructure/index.html",
@@ -45,6 +46,7 @@ def index(handle: str | None = None) -> Response:
         filters=_filter_menus(query, facets),
         summary=summarise(query, page),
         is_admin=is_admin,
+        moved=moved,
         is_fragment=htmx.wants_fragment(),
         # One address for all rows: building it for each costs more than the rest of the row.
         storage_url=url_for("storages.show", uid="0")[:-1],

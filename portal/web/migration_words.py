@@ -57,6 +57,7 @@ KINDS = {
     "changed": ("Changed while it was read", "refresh", "warn"),
     "missing": ("Gone from the source", "circle-minus", "warn"),
     "mismatch": ("Read back differently", "alert-circle", "bad"),
+    "rotten": ("Not as LaminDB recorded it", "alert-triangle", "warn"),
 }
 
 

@@ -10,11 +10,11 @@ from werkzeug.wrappers import Response
 from portal.permissions import Action
 from portal.planning.states import Event, MigrationState
 from portal.services import hosts, migrations
-from portal.services.migrations import MigrationPage, MigrationView
+from portal.services.migrations import MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
-from portal.web import gate, htmx, migration_words
-from portal.web.forms.migrations import LOCAL, CutOverForm, MoveForm
+from portal.web import gate, htmx, migration_protocol, migration_words
+from portal.web.forms.migrations import LOCAL, OTHER, CutOverForm, MoveForm
 
 blueprint = Blueprint("migrations", __name__)
 
@@ -31,25 +31,46 @@ def index() -> Response:
 
 @blueprint.route("/storages/<uid>/move", methods=["GET", "POST"])
 def new(uid: str) -> Response:
-    """Choose where a root moves to."""
+    """Choose how a root moves, and where to."""
     form = MoveForm(request.form)
     with gate.reading() as work:
-        root = find_storage(work, uid, Action.STORAGE_MOVE).root
-        rows = migrations.list_target_connections(work)
-        form.target_connection_uid.choices = [
-            *((row.uid, f"{row.label} · {', '.join(row.scopes)}") for row in rows),
-            (LOCAL, "A directory"),
-        ]
-        names = [row.name for row in hosts.list_hosts(work)]
-        here = work.settings.host
-        form.target_host.choices = [(name, name) for name in sorted({here, *names}, key=lambda name: name != here)]
+        storage = find_storage(work, uid, Action.STORAGE_MOVE)
+        uid, root = storage.uid, storage.root
+        rewriting, repointing = migrations.list_strategies(work, uid)
+        _offer(work, form, repointing)
     if request.method == "POST" and form.validate():
         with form.catching():
             with gate.writing() as work:
                 made = migrations.create_migration(work, form.to_input(uid)).id
             return redirect(url_for("migrations.show", uid=made), code=303)
-    page = render_template("migrations/new.html", form=form, uid=uid, root_text=root)
+    page = render_template(
+        "migrations/new.html",
+        form=form,
+        uid=uid,
+        root_text=root,
+        rewriting=rewriting,
+        repointing=repointing,
+        strategies=migration_protocol.STRATEGIES,
+    )
     return flask_response(page, 422 if form.is_faulty else 200)
+
+
+def _offer(work: Work, form: MoveForm, repointing: Strategy) -> None:
+    """Put what may be chosen into the form; its first choice stands where nothing was sent."""
+    rows = migrations.list_target_connections(work)
+    ways = [*((row.uid, f"{row.label} · {', '.join(row.scopes)}") for row in rows), (LOCAL, "A directory")]
+    here = work.settings.host
+    names = sorted({here, *(row.name for row in hosts.list_hosts(work))}, key=lambda name: name != here)
+    locations = [*repointing.targets, OTHER]
+    form.target_connection_uid.choices = ways
+    form.target_host.choices = [(name, name) for name in names]
+    form.target_storage.choices = locations
+    if form.target_connection_uid.data is None:
+        form.target_connection_uid.data = ways[0][0]
+    if form.target_host.data is None:
+        form.target_host.data = here
+    if request.method == "GET":
+        form.target_storage.data = locations[0][0]
 
 
 @blueprint.get("/migrations/<uid>")
@@ -76,6 +97,7 @@ def _context(page: MigrationPage) -> dict[str, Any]:
         "view": page.view,
         "mark": _mark(page),
         "words": migration_words,
+        "protocol": migration_protocol,
         "Event": Event,
         "State": MigrationState,
     }
@@ -111,6 +133,26 @@ def resume(uid: str) -> Response:
 def retry(uid: str) -> Response:
     """Try again what needs attention."""
     return _press(uid, migrations.retry, "Both roots are listed again, and what is open is tried again.")
+
+
+@blueprint.route("/migrations/<uid>/take-as-is", methods=["GET", "POST"])
+def take_as_is(uid: str) -> Response:
+    """Ask, then try again and copy what is not as LaminDB recorded it as it is."""
+    if request.method == "POST":
+        with gate.writing() as work:
+            migrations.retry(work, uid, takes_rot=True)
+        flash("Tried again. What is not as LaminDB recorded it is copied as it is.", "success")
+        return redirect(url_for("migrations.show", uid=uid), code=303)
+    with gate.reading() as work:
+        rotten = migrations.list_rotten(work, uid)
+        page = migrations.get_page(work, uid)
+    return flask_response(render_template("migrations/take_as_is.html", rotten=rotten, **_context(page)))
+
+
+@blueprint.get("/migrations/<uid>/report")
+def report(uid: str) -> Response:
+    """Show what only people can do since the switch, as a page to print."""
+    return flask_response(render_template("migrations/report.html", **_context(_page(uid))))
 
 
 @blueprint.post("/migrations/<uid>/check")

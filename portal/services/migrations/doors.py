@@ -51,12 +51,13 @@ def doors_of(work: Work, migration: Migration) -> tuple[RegistryDoor, ...]:
     if storage is None:
         return ()
     doors = [
-        _door(work, registry, reference, storage, migration) for reference, registry in _references(work, storage.id)
+        _door(work, registry, reference, storage, migration) for reference, registry in references_of(work, storage.id)
     ]
     return tuple(sorted(doors, key=lambda door: (not door.is_writer, door.slug)))
 
 
-def _references(work: Work, storage_id: int) -> list[tuple[Reference, Registry]]:
+def references_of(work: Work, storage_id: int) -> list[tuple[Reference, Registry]]:
+    """Return every attached instance's row for a location, with how the instance is attached."""
     query = (
         select(Reference, Registry)
         .join(Registry, Registry.instance_id == Reference.instance_id)
@@ -98,7 +99,7 @@ def needs_hand(work: Work, migration: Migration) -> bool:
         return False
     found = [
         (registry.instance_uid == storage.instance_uid, registry.can_write)
-        for _, registry in _references(work, storage.id)
+        for _, registry in references_of(work, storage.id)
     ]
     if not all(can_write for _, can_write in found):
         return True

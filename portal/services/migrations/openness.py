@@ -29,6 +29,6 @@ def at_target_field() -> Iterator[None]:
     try:
         yield
     except PortalError as error:
-        if error.field in {None, "root"}:
+        if error.field in {None, "root", "storage"}:
             error.field = "target_root"
         raise

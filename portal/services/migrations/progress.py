@@ -7,11 +7,15 @@ from sqlalchemy import func, select
 
 from portal.models import Event, Host, Migration, Runner, ShardException
 from portal.permissions import Action, allows
+from portal.planning.outcomes import Outcome
 from portal.planning.roots import parse_root
 from portal.planning.states import FINAL, WORKING, MigrationState
 from portal.services.access import storage_target
+from portal.services.migrations.around import InstanceRow, list_instances
 from portal.services.migrations.lookups import find_migration
-from portal.services.migrations.registry import RegistryChange, change_for
+from portal.services.migrations.quiet import Noise, noise_at
+from portal.services.migrations.registry import RegistryChange, SettingsChange, hand_changes, settings_changes
+from portal.services.migrations.report import Task, list_tasks
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
 
@@ -52,7 +56,11 @@ class MigrationPage:
         may_move: whether the actor may press the buttons.
         confirm_with: what to type to cut over.
         is_default: whether the location is its instance's default one.
-        registry: what to change in the writing instance's own registry; None when no instance writes there.
+        instances: the attached instances that have a row for the location, the one that decides first.
+        by_hand: rows that the portal cannot change, for the switch that comes next: there, or back during the soak.
+        settings: what people's machines need after that switch, where the location is a default one.
+        tasks: what only people can do since the switch that was made last; empty before the cut-over.
+        noise: what speaks against releasing it now; None: nothing, or it is not soaking.
         needed_host: the host whose runner must drive it; None: any.
         runner_seen_at: when such a runner last reported; None: never.
         is_waiting_for_runner: something is to be done and no such runner is alive.
@@ -66,7 +74,11 @@ class MigrationPage:
     may_move: bool
     confirm_with: str
     is_default: bool
-    registry: RegistryChange | None
+    instances: tuple[InstanceRow, ...]
+    by_hand: tuple[RegistryChange, ...]
+    settings: tuple[SettingsChange, ...]
+    tasks: tuple[Task, ...]
+    noise: Noise | None
     needed_host: str | None
     runner_seen_at: datetime | None
     is_waiting_for_runner: bool
@@ -84,6 +96,8 @@ def get_page(work: Work, uid: str) -> MigrationPage:
     seen_at = _runner_seen_at(work, migration)
     host = migration.source_host or migration.target_host
     back = migration.state in {MigrationState.SOAKING, MigrationState.ROLLING_BACK, MigrationState.ROLLED_BACK}
+    is_soaking = migration.state == MigrationState.SOAKING
+    instances = list_instances(work, migration)
     return MigrationPage(
         view=view_of(migration),
         exceptions=_exceptions(work, migration),
@@ -92,7 +106,11 @@ def get_page(work: Work, uid: str) -> MigrationPage:
         may_move=storage is not None and allows(work.actor, Action.STORAGE_MOVE, storage_target(storage)),
         confirm_with=parse_root(migration.source_root, home="/", cwd="/").name,
         is_default=storage is not None and storage.is_default,
-        registry=change_for(migration, back=back),
+        instances=instances,
+        by_hand=hand_changes(migration, instances, back=back),
+        settings=settings_changes(migration, instances, back=back),
+        tasks=list_tasks(migration, instances),
+        noise=noise_at(migration, work.now, work.settings.quiet_hours) if is_soaking else None,
         needed_host=host.name if host else None,
         runner_seen_at=seen_at,
         is_waiting_for_runner=_is_due(migration) and (seen_at is None or work.now - seen_at > SILENT_AFTER),
@@ -115,13 +133,24 @@ def _runner_seen_at(work: Work, migration: Migration) -> datetime | None:
     return found
 
 
-def _exceptions(work: Work, migration: Migration) -> tuple[ExceptionRow, ...]:
+def list_rotten(work: Work, uid: str) -> tuple[ExceptionRow, ...]:
+    """Return the first objects that are not as LaminDB recorded them, `MOST_EXCEPTIONS` at most.
+
+    Raises:
+        NotFound, PermissionDenied: the actor is no admin of the location.
+    """
+    return _exceptions(work, find_migration(work, uid, Action.STORAGE_MOVE), kind=Outcome.ROTTEN.value)
+
+
+def _exceptions(work: Work, migration: Migration, kind: str | None = None) -> tuple[ExceptionRow, ...]:
     query = (
         select(ShardException.kind, ShardException.key, ShardException.size_bytes, ShardException.reason)
         .where(ShardException.migration_id == migration.id)
         .order_by(ShardException.kind, ShardException.id)
         .limit(MOST_EXCEPTIONS)
     )
+    if kind is not None:
+        query = query.where(ShardException.kind == kind)
     return tuple(ExceptionRow(*row) for row in work.session.execute(query))
 
 

@@ -1,52 +1,97 @@
-"""What must be changed in an instance's own registry when a root has moved (facts: lamindb docs, (g) 1 and 2)."""
+"""What people change by hand when a root has moved: rows the portal may not write, and their settings files.
+
+Facts: lamindb docs, (g) 1 and 2.
+"""
 
 from dataclasses import dataclass
 
 from portal.models import Migration
+from portal.services.migrations.around import InstanceRow
+from portal.services.migrations.doors import REPOINT
 from portal.values import StorageType
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryChange:
-    """The change, for copying. `settings_keys` is empty unless the location is the instance's default."""
+    """The change of one instance's row, for copying: SQL that SQLite and PostgreSQL read alike. `why`: by hand."""
 
     instance: str
     sql: str
-    settings_file: str = ""
-    settings_keys: str = ""
+    why: str
 
 
-def change_for(migration: Migration, *, back: bool = False) -> RegistryChange | None:
-    """Return what the writing instance's registry needs; `back` for a rollback. None: no instance writes there."""
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """The lines of the settings file on every machine of an instance's users, where the location is its default."""
+
+    instance: str
+    file: str
+    lines: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    root: str
+    kind: StorageType
+    region: str | None
+
+
+def hand_changes(
+    migration: Migration, instances: tuple[InstanceRow, ...], *, back: bool = False
+) -> tuple[RegistryChange, ...]:
+    """Return the rows that a person must change, as `doors.needs_hand` says; `back` for a rollback."""
     storage = migration.storage
-    if storage is None or not storage.instance_uid:
-        return None
+    if storage is None or migration.strategy == REPOINT:
+        return ()
+    place = _place(migration, back=back)
+    changes = [RegistryChange(row.name, _sql(row.uid, place), row.why_not) for row in instances if not row.can_write]
+    if storage.instance_uid and not any(row.writes for row in instances):
+        name = storage.instance_slug or storage.instance_uid
+        changes.insert(0, RegistryChange(name, _sql(storage.uid, place), "it is not attached to the portal."))
+    return tuple(changes)
+
+
+def settings_changes(
+    migration: Migration, instances: tuple[InstanceRow, ...], *, back: bool = False
+) -> tuple[SettingsChange, ...]:
+    """Return the settings people must change on their machines; none where the location is nobody's default one."""
+    storage = migration.storage
+    if storage is None or migration.strategy == REPOINT:
+        return ()
+    names = [row.name for row in instances if row.is_default]
+    if storage.is_default and storage.instance_slug and not any(row.writes for row in instances):
+        names.append(storage.instance_slug)
+    place = _place(migration, back=back)
+    lines = f"lamindb_instance_storage_root={place.root}\nlamindb_instance_storage_region={place.region or 'null'}"
+    return tuple(SettingsChange(name, _settings_file(name), lines) for name in names)
+
+
+def _settings_file(slug: str) -> str:
+    owner, _, name = slug.partition("/")
+    return f"~/.lamin/instance--{owner}--{name}.env" if name else "its settings file in ~/.lamin"
+
+
+def _place(migration: Migration, *, back: bool) -> _Place:
     side = "source" if back else "target"
-    root: str = getattr(migration, f"{side}_root")
-    kind: StorageType = getattr(migration, f"{side}_type")
     host = getattr(migration, f"{side}_host")
+    kind: StorageType = getattr(migration, f"{side}_type")
     # LaminDB has no column for the host: a local root's `region` holds it.
     region = host.name if kind is StorageType.LOCAL and host else getattr(migration, f"{side}_region")
-    owner, _, name = (storage.instance_slug or "").partition("/")
-    return RegistryChange(
-        instance=storage.instance_slug or storage.instance_uid,
-        sql=_sql(storage.uid, root, kind, region),
-        settings_file=f"~/.lamin/instance--{owner}--{name}.env" if storage.is_default else "",
-        settings_keys=_keys(root, region) if storage.is_default else "",
-    )
+    return _Place(getattr(migration, f"{side}_root"), kind, region)
 
 
-def _sql(uid: str, root: str, kind: StorageType, region: str | None) -> str:
+def _sql(uid: str, place: _Place) -> str:
     return (
         f"UPDATE lamindb_storage\n"
-        f"SET root = {_quoted(root)}, type = {_quoted(kind)}, region = {_quoted(region)},\n"
+        f"SET root = {_quoted(place.root)}, type = {_quoted(place.kind)}, region = {_quoted(place.region)},\n"
         f"    updated_at = CURRENT_TIMESTAMP\n"
         f"WHERE uid = {_quoted(uid)};"
     )
 
 
-def _keys(root: str, region: str | None) -> str:
-    return f"lamindb_instance_storage_root={root}\nlamindb_instance_storage_region={region or 'null'}"
+def find_sql(root: str) -> str:
+    """Return the question whether an instance has a row for a root."""
+    return f"SELECT uid, root FROM lamindb_storage WHERE root = {_quoted(root)};"  # noqa: S608 - for people to copy
 
 
 def _quoted(value: str | None) -> str:

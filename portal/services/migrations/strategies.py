@@ -30,12 +30,14 @@ class Strategy:
         why_not: why it does not fit, one sentence; empty where it does.
         remarks: what to know where it fits.
         targets: locations that artifacts can be re-pointed to: (uid, root).
+        knows_artifacts: an attached instance refers to the location, so that it is known what no artifact refers to.
     """
 
     name: str
     why_not: str = ""
     remarks: tuple[str, ...] = ()
     targets: tuple[tuple[str, str], ...] = ()
+    knows_artifacts: bool = False
 
 
 def list_strategies(work: Work, storage_uid: str) -> tuple[Strategy, Strategy]:
@@ -50,7 +52,8 @@ def list_strategies(work: Work, storage_uid: str) -> tuple[Strategy, Strategy]:
 
 def _rewriting(work: Work, storage: Storage) -> Strategy:
     remarks = []
-    for registry in _registries(work, storage):
+    registries = _registries(work, storage)
+    for registry in registries:
         name = registry.instance.slug
         if registry.path == f"{storage.root}/{MANAGED_FOLDER}/lamin.db":
             remarks.append(
@@ -58,7 +61,7 @@ def _rewriting(work: Work, storage: Storage) -> Strategy:
             )
         if not registry.can_write:
             remarks.append(f"The portal may not write to {name}: its row is changed by hand.")
-    return Strategy(REWRITE, remarks=tuple(remarks))
+    return Strategy(REWRITE, remarks=tuple(remarks), knows_artifacts=bool(registries))
 
 
 def _repointing(work: Work, storage: Storage) -> Strategy:
@@ -82,7 +85,7 @@ def _repointing(work: Work, storage: Storage) -> Strategy:
     targets = tuple((uid, root) for uid, root in work.session.execute(query))
     if not targets:
         return Strategy(REPOINT, why_not="The instance has no other location it writes to in the same space.")
-    return Strategy(REPOINT, targets=targets)
+    return Strategy(REPOINT, targets=targets, knows_artifacts=True)
 
 
 def find_target(work: Work, storage: Storage, wanted: str) -> Storage:

@@ -40,6 +40,14 @@ class Switch:
     tag: str = ""
 
 
+def seal_sentence(new_root: str) -> str:
+    """Return what an old database that was moved says to whoever writes to it."""
+    return (
+        f"This database has moved with its storage location to {new_root}. Nothing was written here."
+        f" Set lamindb_instance_storage_root={new_root} in the instance's settings file."
+    )
+
+
 def change_row(door: RegistryDoor, switch: Switch, needs_fence: bool) -> bool:
     """Let a registry's row name the new root, and lift the fence; False where it did already.
 

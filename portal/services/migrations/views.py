@@ -16,6 +16,10 @@ class MigrationView:
     Attributes:
         id: the migration's uid.
         storage_uid: uid of the location; empty once its record was deleted.
+        strategy: `rewrite` the root, or `repoint` its artifacts to the location `target_storage_uid`.
+        leaves_unreferenced: objects that no attached instance refers to stay behind.
+        takes_rot: what is not as LaminDB recorded it is copied as it is.
+        sweep_at: when the old root is looked at next; None: not any more.
         wish: what a person asked for and the runner has not done yet; empty for nothing.
         pass_number: 1 for the first copy, one more for each delta.
         planned_count: objects of the first plan. `planned_bytes` likewise.
@@ -24,12 +28,16 @@ class MigrationView:
         pass_count: objects of the present pass. `pass_bytes` likewise.
         attention_count: objects a person has to look at.
         percent: of the present pass by bytes, copying and verifying each being half; None before there is a plan.
-        plan: the plan's summary: `excluded`, `target`, `warnings`; None before there is one.
+        plan: what the runner noted: `summary`, `warnings`, `rehearsal`, `fence_until`, `sweep` …; None before that.
         progress: rate and estimate as the runner last reported them; None before copying.
     """
 
     id: str
     storage_uid: str
+    strategy: str
+    target_storage_uid: str | None
+    leaves_unreferenced: bool
+    takes_rot: bool
     state: MigrationState
     wish: str
     message: str
@@ -63,6 +71,7 @@ class MigrationView:
     ready_at: datetime | None
     cut_over_at: datetime | None
     soak_until: datetime | None
+    sweep_at: datetime | None
     finished_at: datetime | None
     updated_at: datetime
 
@@ -97,9 +106,10 @@ NUMBERS = (
 )  # fmt: skip
 
 _PLAIN = (
+    "strategy", "target_storage_uid", "leaves_unreferenced", "takes_rot",
     "wish", "message", "hint", "source_root", "source_type", "source_region", "target_root", "target_type",
     "target_region", "pass_number", "planned_count", "planned_bytes", "plan", "progress", "manifest_digest",
-    "created_at", "started_at", "ready_at", "cut_over_at", "soak_until", "finished_at", "updated_at",
+    "created_at", "started_at", "ready_at", "cut_over_at", "soak_until", "sweep_at", "finished_at", "updated_at",
 )  # fmt: skip
 
 

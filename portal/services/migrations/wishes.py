@@ -1,7 +1,6 @@
 """What a person may wish of a migration. Wishes are written down here; the runner fulfils those that touch storage."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from portal.errors import Conflict, InputError
 from portal.models import Migration
@@ -9,8 +8,9 @@ from portal.permissions import Action
 from portal.planning.roots import parse_root
 from portal.planning.states import Event, MigrationState, move
 from portal.services.events import Change, record
-from portal.services.migrations.doors import REPOINT, needs_hand
+from portal.services.migrations.doors import needs_hand
 from portal.services.migrations.lookups import find_migration
+from portal.services.migrations.quiet import noise_at
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
 
@@ -154,23 +154,8 @@ def release(work: Work, uid: str) -> MigrationView:
 
 
 def _refuse_noisy(work: Work, migration: Migration) -> None:
-    """Refuse to release while sessions that have not noticed the move still write to the old root."""
-    if migration.strategy == REPOINT:
-        return  # the old root stays a location of its own
-    sweep = (migration.plan or {}).get("sweep") or {}
-    if "is_clean" not in sweep:
-        raise Conflict(
-            "The old root has not been looked at since the cut-over.",
-            hint="A runner does so within minutes; then release it.",
-            retryable=True,
-        )
-    last = sweep.get("last_found_at")
-    quiet = timedelta(hours=work.settings.quiet_hours)
-    if last is not None and work.now < datetime.fromisoformat(last) + quiet:
-        raise Conflict(
-            f"Somebody still wrote to the old root at {last[:16].replace('T', ' ')} UTC; it was brought over.",
-            hint=f"Release it after {work.settings.quiet_hours} hours without anything new there.",
-        )
+    if (noise := noise_at(migration, work.now, work.settings.quiet_hours)) is not None:
+        raise Conflict(noise.message, hint=noise.hint, retryable=noise.until is None)
 
 
 def _find(work: Work, uid: str) -> Migration:

@@ -1,37 +1,83 @@
 """Forms about moving roots."""
 
-from wtforms import BooleanField, SelectField, StringField
-from wtforms.validators import InputRequired
+from typing import Any
+
+from wtforms import BooleanField, SelectField, StringField, ValidationError
 
 from portal.errors import PortalError
 from portal.services.migrations import CutOver, NewMigration
 from portal.web.forms.base import BaseForm
 
-#: The choice that stands for a directory instead of a connection.
+#: The choice that stands for a directory instead of a connection, and the one for a location that is not listed.
 LOCAL = "local"
+OTHER = ("", "Another one, by its uid")
+
+REWRITE, REPOINT = "rewrite", "repoint"
 
 
 class MoveForm(BaseForm):
-    """Where a root moves to: a connection and an address below what it serves, or a directory and its host."""
+    """Where a root moves to.
 
-    target_connection_uid = SelectField("Target")
-    target_root = StringField("New root", [InputRequired("Type the new root.")])
-    target_host = SelectField("Host of the directory")
+    Rewriting needs an address below what a connection serves, or a directory and its host; re-pointing another
+    location of the instance. Only the fields of the chosen strategy count.
+    """
+
+    strategy = StringField("How it moves", default=REWRITE)
+    target_connection_uid = SelectField("Target", validate_choice=False)
+    target_root = StringField("New root")
+    target_host = SelectField("Host of the directory", validate_choice=False)
+    target_storage = SelectField("Location", default=OTHER[0], validate_choice=False)
+    target_storage_uid = StringField("Its uid")
+    leaves_unreferenced = BooleanField("Leave behind objects that no artifact refers to")
+
+    @property
+    def is_repoint(self) -> bool:
+        """Tell whether artifacts are to be re-pointed."""
+        return bool(self.strategy.data == REPOINT)
+
+    def validate_target_connection_uid(self, field: Any) -> None:
+        """Refuse a connection that was not offered, where it counts."""
+        if not self.is_repoint and field.data not in dict(field.choices):
+            raise ValidationError("Choose one of your connections, or a directory.")
+
+    def validate_target_root(self, field: Any) -> None:
+        """Refuse an empty root, where it counts."""
+        if not self.is_repoint and not (field.data or "").strip():
+            raise ValidationError("Type the new root.")
+
+    def validate_target_host(self, field: Any) -> None:
+        """Refuse a host that was not offered, where it counts."""
+        is_local = not self.is_repoint and self.target_connection_uid.data == LOCAL
+        if is_local and field.data not in dict(field.choices):
+            raise ValidationError("Choose one of the hosts.")
+
+    def validate_target_storage_uid(self, field: Any) -> None:
+        """Refuse neither a chosen location nor a typed one."""
+        if self.is_repoint and not self.target_storage.data and not (field.data or "").strip():
+            raise ValidationError("Choose a location above, or type the uid of another one.")
 
     def add_problem(self, error: PortalError) -> None:
-        """Put an error on the field it names; the services call a connection's field by a shorter name."""
+        """Put an error on the field it names; the services call some by the name of the other strategy."""
         if error.field == "connection_uid":
             error.field = "target_connection_uid"
+        if self.is_repoint and error.field in {"target_root", "storage"}:
+            error.field = "target_storage" if self.target_storage.data else "target_storage_uid"
         super().add_problem(error)
 
     def to_input(self, storage_uid: str) -> NewMigration:
         """Return the move the form describes."""
+        leaves = bool(self.leaves_unreferenced.data)
+        if self.is_repoint:
+            target = self.target_storage.data or (self.target_storage_uid.data or "").strip()
+            return NewMigration(storage_uid, target, strategy=REPOINT, leaves_unreferenced=leaves)
         is_local = self.target_connection_uid.data == LOCAL
         return NewMigration(
             storage_uid=storage_uid,
             target_root=(self.target_root.data or "").strip(),
             target_connection_uid=None if is_local else self.target_connection_uid.data,
             target_host=self.target_host.data if is_local else None,
+            strategy=self.strategy.data or REWRITE,
+            leaves_unreferenced=leaves,
         )
 
 
@@ -39,7 +85,7 @@ class CutOverForm(BaseForm):
     """The typed confirmation of a cut-over."""
 
     confirm = StringField("Name")
-    registry_changed = BooleanField("I change the instance's registry as shown")
+    registry_changed = BooleanField("I change these rows by hand, as shown")
 
     def to_input(self) -> CutOver:
         """Return what was confirmed."""

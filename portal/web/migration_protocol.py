@@ -1,0 +1,176 @@
+"""How a move treats the instances around it, in words: strategy, references, fence, rehearsal, sweeps, release."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from portal.planning.states import MigrationState
+from portal.services.migrations import MigrationPage
+from portal.services.migrations.around import InstanceRow
+from portal.services.migrations.doors import REPOINT
+from portal.web.filters import format_count, show_when
+
+_S = MigrationState
+
+#: Name and explanation of each strategy: what happens, then what it fits.
+STRATEGIES = {
+    "rewrite": (
+        "Rewrite the root",
+        (
+            "The location's record gets the new root and keeps its uid, so every artifact and every instance follows."
+            " It fits where the new root is registered nowhere."
+        ),
+    ),
+    "repoint": (
+        "Re-point the artifacts",
+        (
+            "The artifacts are given to another location of the instance; this one keeps its root and is left without"
+            " artifacts. It fits where the target is registered already, or a database in this root has to stay."
+        ),
+    ),
+}
+
+_HELD = frozenset({_S.FENCED, _S.CUT_OVER, _S.ROLLING_BACK})
+
+
+def is_repoint(page: MigrationPage) -> bool:
+    """Tell whether artifacts are re-pointed, and the location's own root stays."""
+    return page.view.strategy == REPOINT
+
+
+def strategy(page: MigrationPage) -> str:
+    """Return what the move does to the registries, in one sentence."""
+    view = page.view
+    if is_repoint(page):
+        return f"Re-point the artifacts: they belong to the location {view.target_storage_uid} after the cut-over."
+    return f"Rewrite the root: the location keeps its uid {view.storage_uid} and names the new root after the cut-over."
+
+
+def tallies(page: MigrationPage) -> list[tuple[str, Mapping[str, Any], str]]:
+    """Return what the instances refer to and what not: (label, tally, remark); none where no instance is known."""
+    summary = (page.view.plan or {}).get("summary") or {}
+    known = {name: summary.get(name) for name in ("referenced", "unreferenced", "missing")}
+    if not any(tally and tally["count"] for tally in known.values()):
+        return []
+    left = (summary.get("excluded") or {}).get("no artifact refers to it")
+    entries = [
+        ("Artifacts refer to them", known["referenced"], "copied and verified"),
+        ("No artifact refers to them", known["unreferenced"], "copied all the same"),
+        ("No artifact refers to them", left, "left behind, as was asked for"),
+        ("Registered, but not there", known["missing"], "missing at the new root too"),
+    ]
+    return [(label, tally, remark) for label, tally, remark in entries if tally and tally["count"]]
+
+
+def change(page: MigrationPage, row: InstanceRow) -> str:
+    """Return what is changed in one instance, and how."""
+    if not row.can_write:
+        return f"Nothing by the portal: {row.why_not}"
+    if is_repoint(page):
+        words = "Its artifacts name the other location."
+        return f"{words} Its database stays in this root." if row.holds_database else words
+    if row.holds_database:
+        return "Its database moves to the new root; the old one is sealed: it can be read, and says where it went."
+    return "Its row names the new root."
+
+
+def part(row: InstanceRow) -> tuple[str, str, str]:
+    """Return the badge of an instance's part in the cut-over: kind, word, icon."""
+    if row.decides:
+        return "ok", "Decides", "key"
+    if row.can_write:
+        return "mute", "Follows", "arrow-right"
+    return "warn", "By hand", "pencil"
+
+
+def decider(page: MigrationPage) -> str:
+    """Return which one write decides the cut-over."""
+    found = next((row.name for row in page.instances if row.decides), None)
+    return f"one transaction in {found}" if found else "one transaction in the portal"
+
+
+def soft(page: MigrationPage) -> list[str]:
+    """Return whom nothing holds off, and why; empty where every known writer is held off."""
+    if not page.instances:
+        return ["no instance is attached"]
+    return [f"{row.name}: {row.why_not}" for row in page.instances if not row.can_write]
+
+
+def fence(page: MigrationPage) -> tuple[str, str, str] | None:
+    """Return the fence as it is now: kind, title, text; None outside of a cut-over or rollback."""
+    view = page.view
+    if view.state not in _HELD:
+        return None
+    until, open_to = (view.plan or {}).get("fence_until"), soft(page)
+    if not any(row.can_write for row in page.instances):
+        return "warn", "The fence is soft.", f"Nothing holds writers off ({'; '.join(open_to)}): stop them by hand."
+    if until is None:
+        return "info", "The fence goes up.", "Writers that are at work now may finish their transaction."
+    names = ", ".join(row.name for row in page.instances if row.can_write)
+    text = f"The fence is in the database of {names} and lifts itself then, even if the portal stops."
+    if open_to:
+        text += f" It is soft elsewhere ({'; '.join(open_to)}): stop writers there by hand."
+    clock = datetime.fromisoformat(until)
+    return ("warn" if open_to else "info"), f"Writers are held off until {clock:%H:%M} UTC.", text
+
+
+def rehearsal(page: MigrationPage) -> str:
+    """Return what the rehearsal tried; empty before it."""
+    found = (page.view.plan or {}).get("rehearsal")
+    if not found or not found["count"]:
+        return ""
+    noun = "artifact was" if found["count"] == 1 else "artifacts were"
+    return f"{format_count(found['count'])} {noun} opened through the new root: {', '.join(found['kinds'])}"
+
+
+def sweep(page: MigrationPage) -> list[tuple[str, object]]:
+    """Return what was found at the old root since the cut-over; empty where it is not looked at."""
+    view = page.view
+    if is_repoint(page) or view.state is not _S.SOAKING:
+        return []
+    found = (view.plan or {}).get("sweep") or {}
+    pairs: list[tuple[str, object]] = [("Last looked at", _when(found.get("at"), page) if found else "not yet")]
+    brought = int(found.get("brought", 0))
+    noun = "object" if brought == 1 else "objects"
+    pairs.append(("Brought over since the cut-over", f"{format_count(brought)} {noun}"))
+    if found.get("last_found_at"):
+        pairs.append(("Last new object", _when(found["last_found_at"], page)))
+    pairs.append(("Looked at next", show_when(view.sweep_at, page.now) if view.sweep_at else None))
+    pairs.append(("Can be released", release_words(page)))
+    return pairs
+
+
+def sweep_lists(page: MigrationPage) -> list[tuple[str, list[str]]]:
+    """Return the examples of a sweep under their headings."""
+    found = (page.view.plan or {}).get("sweep") or {}
+    entries = (
+        ("Brought over", "examples"),
+        ("Changed at the old root since, not brought over: look at both", "changed"),
+        ("Deleted at the old root since, still at the new one", "deleted"),
+    )
+    return [(label, found[name]) for label, name in entries if found.get(name)]
+
+
+def sweep_error(page: MigrationPage) -> str:
+    """Return why the last look at the old root did not work; empty where it did."""
+    if page.view.state is not _S.SOAKING:
+        return ""
+    return str(((page.view.plan or {}).get("sweep") or {}).get("error") or "")
+
+
+def release_words(page: MigrationPage) -> object:
+    """Return when the old root may be let go."""
+    if page.noise is None:
+        return "now"
+    if page.noise.until is None:
+        return "after the first look at the old root"
+    return show_when(page.noise.until, page.now, exact=True) + ", if nothing new is found there"
+
+
+def can_take_as_is(page: MigrationPage) -> bool:
+    """Tell whether what is not as LaminDB recorded it stands in the way, and may be taken as it is."""
+    return bool(page.exception_counts.get("rotten")) and not page.view.takes_rot
+
+
+def _when(text: str | None, page: MigrationPage) -> object:
+    return show_when(datetime.fromisoformat(text), page.now) if text else None
