@@ -54,8 +54,11 @@ def show(uid: str) -> Response:
         batches = checks.list_batches(work, storage)
         people = count_roles(list_reach(work, storage))
         recent = list_events(work, EventQuery(storage_id=storage.id, limit=5)).rows
-        references = list_references(work, storage)
-    return _render("storages/show.html", view, people=people, recent=recent, references=references, **_history(batches))
+        references, traces = list_references(work, storage), migrations.list_traces(work, storage)
+    return _render(
+        "storages/show.html", view, people=people, recent=recent, references=references, traces=traces,
+        **_history(batches),
+    )  # fmt: skip
 
 
 def _history(batches: list[checks.Batch]) -> dict[str, Any]:
