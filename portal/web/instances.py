@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from portal.models import Instance
 from portal.permissions import Action, InstanceTarget, SpaceTarget, allows
 from portal.services import attachments, instances, owners, spaces
+from portal.services.registries.defaults import view_defaults
 from portal.services.registries.views import view_registry
 from portal.services.work import Work
 from portal.web import gate, htmx
@@ -63,6 +64,7 @@ def _page(uid: str, form: RoleForm, attach_form: AttachForm | None = None) -> Re
             "membership": panel,
             "may_manage": may_manage,
             "registry": view_registry(work, instance),
+            "view": view_defaults(work, instance),
             "may_compare": allows(work.actor, Action.INSTANCE_WRITE_STORAGE, InstanceTarget(instance.id)),
             "attached": attachments.list_attached_spaces(work, instance),
             "attach_form": _attach_form(work, instance, attach_form or AttachForm()) if may_manage else None,

@@ -221,5 +221,7 @@ def delete(uid: str) -> Response:
             flash(f"{done.root} is deleted here{also}. User files stay where they are.", "success")
             return redirect(url_for("infrastructure.index"), code=303)
     plan = deletion.plan_deletion(_units(), uid)
-    chosen = request.form.getlist("also")
-    return _render("storages/delete.html", view, 422 if form.is_faulty else 200, plan=plan, form=form, chosen=chosen)
+    context: dict[str, object] = {"plan": plan, "form": form, "chosen": request.form.getlist("also")}
+    if view.instance_page:
+        context["defaults_url"] = url_for("defaults.show", uid=view.instance_page)
+    return _render("storages/delete.html", view, 422 if form.is_faulty else 200, **context)

@@ -6,12 +6,13 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 
-from portal.errors import Conflict, PortalError
+from portal.errors import Conflict, InputError, PortalError
 from portal.lamindb.registry.changes import NewStorage, delete_storage, ensure_user, insert_storage
 from portal.lamindb.registry.opening import PAGE
 from portal.lamindb.registry.rows import list_storages
 from portal.models import Account, Reference, Registry, Space, Storage
 from portal.services.placing import Settled
+from portal.services.registries.default_rules import database_root_of
 from portal.services.registries.spaces_there import space_id_of
 from portal.services.registries.ways import Entry, entry_of, opened
 from portal.services.trials import Attempt, Trial
@@ -104,6 +105,12 @@ def _taken(new: NewRow, root: str, uid: str, host: str | None) -> Conflict:
 
 def _plan(work: Work, settled: Settled, trial: Trial) -> NewRow | None:
     registry = _registry(work, settled.instance_id)
+    if settled.is_default and database_root_of(registry) not in {None, trial.root.text}:
+        raise InputError(
+            f"The default of a SQLite instance is the root its database lies in, {database_root_of(registry)}.",
+            hint="Add this one without making it the default.",
+            field="is_default",
+        )
     if registry is None or not registry.can_write:
         return None
     who = work.session.get_one(Account, work.actor.account_id)

@@ -7,13 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.errors import Conflict, InputError
-from portal.models import Event, Migration, Space, Storage
+from portal.models import Event, Migration, Registry, Space, Storage
 from portal.permissions import Action, SpaceTarget, require
 from portal.planning.states import FINAL
 from portal.services.access import storage_target
 from portal.services.attachments import ensure_attached
 from portal.services.events import Change, record
 from portal.services.marking import unset_default
+from portal.services.registries.default_rules import database_root_of, why_not_default
 from portal.services.spaces import find_space
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
@@ -134,9 +135,18 @@ def _set_default(work: Work, storage: Storage, is_default: bool) -> None:
         raise InputError("Only a location that its instance may write to can be the default.", field="is_default")
     if is_default and storage.branch_id != Branch.MAIN:
         raise InputError("An archived or trashed location cannot be the default.", field="is_default")
+    if is_default and storage.instance is not None and (why := why_not_default(work, storage, storage.instance)):
+        raise InputError(why, field="is_default")
+    if not is_default and _holds_database(work, storage):
+        raise InputError("The database of its SQLite instance lies here: it stays the default.", field="is_default")
     if is_default:
         unset_default(work, storage.instance_id)
     storage.is_default = is_default
+
+
+def _holds_database(work: Work, storage: Storage) -> bool:
+    registry = work.session.scalar(select(Registry).where(Registry.instance_id == storage.instance_id))
+    return database_root_of(registry) == storage.root
 
 
 def _change_branch(work: Work, storage: Storage, branch: Branch) -> None:
