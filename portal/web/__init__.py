@@ -5,6 +5,7 @@ from flask import Flask
 from portal.config import Settings
 from portal.web import (
     account,
+    artifacts,
     connect_s3,
     connections,
     csrf,
@@ -34,6 +35,7 @@ from portal.web import settings as settings_page
 
 BLUEPRINTS = (
     account.blueprint,
+    artifacts.blueprint,
     connect_s3.blueprint,
     connections.blueprint,
     defaults.blueprint,

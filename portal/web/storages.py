@@ -27,6 +27,7 @@ TABS = (
     ("Overview", "storages.show"),
     ("Checks", "storages.list_checks"),
     ("Contents", "storages.browse"),
+    ("Artifacts", "artifacts.index"),
     ("Access", "storages.access"),
     ("Migrations", "storages.list_migrations"),
     ("Events", "storages.events"),
@@ -37,9 +38,13 @@ def _units() -> Units:
     return Units(gate.reading, gate.writing)
 
 
-def _render(template: str, view: StorageView, status: int = 200, **context: object) -> Response:
+def render_tab(template: str, view: StorageView, status: int = 200, **context: object) -> Response:
     """Render one tab with the head that all tabs share."""
-    tabs = [(label, url_for(endpoint, uid=view.uid), None, request.endpoint == endpoint) for label, endpoint in TABS]
+    tabs = [
+        (label, url_for(endpoint, uid=view.uid), None, request.endpoint == endpoint)
+        for label, endpoint in TABS
+        if endpoint != "artifacts.index" or view.is_referred_to or request.endpoint == endpoint
+    ]
     move_url = url_for("migrations.new", uid=view.uid)
     page = render_template(template, storage=view, tabs_of=tabs, move_url=move_url, **context)
     return flask_response(page, status)
@@ -55,7 +60,7 @@ def show(uid: str) -> Response:
         people = count_roles(list_reach(work, storage))
         recent = list_events(work, EventQuery(storage_id=storage.id, limit=5)).rows
         references, traces = list_references(work, storage), migrations.list_traces(work, storage)
-    return _render(
+    return render_tab(
         "storages/show.html", view, people=people, recent=recent, references=references, traces=traces,
         **_history(batches),
     )  # fmt: skip
@@ -81,7 +86,7 @@ def list_checks(uid: str) -> Response:
     with gate.reading() as work:
         storage = find_storage(work, uid)
         view, batches = view_of(work, storage), checks.list_batches(work, storage)
-    return _render("storages/checks.html", view, **_history(batches))
+    return render_tab("storages/checks.html", view, **_history(batches))
 
 
 @blueprint.post("/<uid>/checks")
@@ -110,7 +115,7 @@ def browse(uid: str) -> Response:
     except InputError as error:
         problem, folder = error, ""
     status = 200 if problem is None or not isinstance(problem, InputError) else 422
-    return _render("storages/contents.html", view, status, found=found, problem=problem, folder=folder, after=after)
+    return render_tab("storages/contents.html", view, status, found=found, problem=problem, folder=folder, after=after)
 
 
 @blueprint.get("/<uid>/access")
@@ -121,7 +126,7 @@ def access(uid: str) -> Response:
         storage = find_storage(work, uid)
         view, rows, everybody = view_of(work, storage), list_reach(work, storage), list_people(work)
         explained = explain_person(work, storage, person) if person else None
-    return _render(
+    return render_tab(
         "storages/access.html", view, rows=rows, everybody=everybody, explained=explained, person=person,
         people=count_roles(rows),
     )  # fmt: skip
@@ -133,7 +138,7 @@ def list_migrations(uid: str) -> Response:
     with gate.reading() as work:
         view = view_of(work, find_storage(work, uid))
         rows = migrations.list_migrations(work, storage_uid=uid)
-    return _render("storages/migrations.html", view, rows=rows)
+    return render_tab("storages/migrations.html", view, rows=rows)
 
 
 @blueprint.get("/<uid>/events")
@@ -144,7 +149,7 @@ def events(uid: str) -> Response:
         storage = find_storage(work, uid)
         view = view_of(work, storage)
         page = list_events(work, EventQuery(storage_id=storage.id, before_id=before, after_id=after))
-    return _render("storages/events.html", view, page=page)
+    return render_tab("storages/events.html", view, page=page)
 
 
 @blueprint.route("/<uid>/edit", methods=["GET", "POST"])
@@ -175,7 +180,7 @@ def edit(uid: str) -> Response:
                 _tell(edit_through(_units(), uid, change, with_artifacts=bool(form.with_artifacts.data)))
                 return redirect(url_for("storages.show", uid=uid), code=303)
         form.version.data = str(view.version)
-    return _render("storages/edit.html", view, 422 if form.is_faulty else 200, form=form, references=references)
+    return render_tab("storages/edit.html", view, 422 if form.is_faulty else 200, form=form, references=references)
 
 
 def _tell(done: Edited) -> None:
@@ -224,4 +229,4 @@ def delete(uid: str) -> Response:
     context: dict[str, object] = {"plan": plan, "form": form, "chosen": request.form.getlist("also")}
     if view.instance_page:
         context["defaults_url"] = url_for("defaults.show", uid=view.instance_page)
-    return _render("storages/delete.html", view, 422 if form.is_faulty else 200, **context)
+    return render_tab("storages/delete.html", view, 422 if form.is_faulty else 200, **context)

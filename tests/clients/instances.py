@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,17 @@ def execute(way: Way, statement: str, **values: Any) -> int:
         return count
     with psycopg.connect(way.url) as session:
         return session.execute(_psycopg(statement, values).encode(), values).rowcount
+
+
+def execute_many(way: Way, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run one statement for each of some rows of values; see `execute`."""
+    if isinstance(way, SqliteWay):
+        with sqlite3.connect(way.path, timeout=10) as connection:
+            connection.executemany(statement, rows)
+        connection.close()
+        return
+    with psycopg.connect(way.url) as session, session.cursor() as cursor:
+        cursor.executemany(_psycopg(statement, rows[0]).encode(), rows)
 
 
 def ask(way: Way, statement: str, **values: Any) -> list[tuple[Any, ...]]:

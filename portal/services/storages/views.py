@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from portal.models import Storage
+from sqlalchemy import select
+
+from portal.models import Reference, Registry, Storage
 from portal.permissions import Action, OwnerTarget, allows
 from portal.services.access import storage_target
 from portal.services.connections import ConnectionRow, as_row
@@ -28,7 +30,8 @@ class StorageView:
     """One location. `connection` None: local. `is_here` False: a local root of another host.
 
     `instance` is the instance whose collaborators reach it, `instance_page` its uid here; `written_by` is the one that
-    may write, known here or not, and `instance_uid` its uid in LaminDB.
+    may write, known here or not, and `instance_uid` its uid in LaminDB. `is_referred_to`: an attached instance has a
+    row for it.
     """
 
     id: int
@@ -65,6 +68,7 @@ class StorageView:
     version: int
     connection: ConnectionRow | None
     rights: Rights
+    is_referred_to: bool
 
     @property
     def is_foreign(self) -> bool:
@@ -127,4 +131,11 @@ def view_of(work: Work, storage: Storage) -> StorageView:
             connection=storage.connection is not None
             and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
         ),
+        is_referred_to=is_referred_to(work, storage),
     )
+
+
+def is_referred_to(work: Work, storage: Storage) -> bool:
+    """Tell whether an attached instance has a row for the location, whoever may read it there."""
+    query = select(Reference.id).join(Registry, Registry.instance_id == Reference.instance_id)
+    return work.session.scalar(query.where(Reference.storage_id == storage.id).limit(1)) is not None
