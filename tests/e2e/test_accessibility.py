@@ -86,6 +86,7 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
         ],
         "instances.show": [f"/instances/{world.instance_uid}"],
         "instances.edit": [f"/instances/{world.instance_uid}/edit"],
+        "defaults.show": [f"/instances/{world.instance_uid}/default-storage"],
         "spaces.show": [f"/spaces/{world.imaging_uid}", f"/spaces/{world.clinical_uid}"],
         "spaces.edit": [f"/spaces/{world.imaging_uid}/edit"],
         "people.show": ["/people/rita", "/people/lab"],

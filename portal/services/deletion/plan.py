@@ -10,6 +10,7 @@ from portal.permissions import Action
 from portal.services.deletion.emptiness import Emptiness, Seen, artifacts, look, managed, others
 from portal.services.deletion.rows_there import AskedThere, RowThere, ask, list_asked
 from portal.services.reach import Door, door_of, root_of, within
+from portal.services.registries.default_rules import database_root_of
 from portal.services.removals import LOOK_SECONDS, find_pending
 from portal.services.storages.edit import is_moving
 from portal.services.storages.find import find_storage
@@ -118,10 +119,16 @@ def _stand(work: Work, storage: Storage) -> _Standing:
     )
 
 
+def _registry(work: Work, storage: Storage) -> Registry | None:
+    return work.session.scalar(select(Registry).where(Registry.instance_id == storage.instance_id))
+
+
 def standing_refusals(work: Work, storage: Storage) -> list[str]:
     """Return what the portal's own records hold against deleting a location: LaminDB's reason first."""
     found = []
-    if storage.is_default:
+    if storage.is_default and database_root_of(_registry(work, storage)) == storage.root:
+        found.append("It is the default location of a SQLite instance, and holds its database: it goes with it alone.")
+    elif storage.is_default:
         found.append("It is the default location of its instance. Make another one the default first.")
     for registry in work.session.scalars(select(Registry).where(Registry.local_default_id == storage.id)):
         found.append(f"{registry.instance.slug} keeps its artifacts here. Choose another place for them first.")
