@@ -229,4 +229,6 @@ def delete(uid: str) -> Response:
     context: dict[str, object] = {"plan": plan, "form": form, "chosen": request.form.getlist("also")}
     if view.instance_page:
         context["defaults_url"] = url_for("defaults.show", uid=view.instance_page)
+    if view.is_referred_to:
+        context["artifacts_url"] = url_for("artifacts.index", uid=uid)
     return render_tab("storages/delete.html", view, 422 if form.is_faulty else 200, **context)

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal.errors import Conflict, InputError, PortalError, Refused
@@ -24,8 +26,11 @@ from portal.values import CheckStatus, Mode, ModeReason
 from tests.clients.conftest import NewInstance
 from tests.clients.instances import World, ask, execute, plain_url, postgres_way
 from tests.clients.registries.conftest import Desk, given
+from tests.integration.command_line import CommandLine
 from tests.integration.world import Portal
 from tests.integration.world import World as People
+
+ClientAs = Callable[[str | None], FlaskClient]
 
 #: The uid that follows from an instance id of zeros.
 INSTANCE_0 = "6FzkxtOpgftZ"
@@ -337,6 +342,38 @@ def test_of_a_location_nobody_here_writes_to_only_the_chosen_row_goes(two: tuple
     assert (done.removed_from, done.kept_in) == (("lab/atlas",), ("lab/other",))
     assert ask(desk.way, ROW, uid=uid) == []
     assert marker(folder).exists()
+
+
+def test_the_page_links_what_is_in_the_way(attached: Desk, lamin_world: World, client_as: ClientAs) -> None:
+    take_over(attached.units(), attached.slug)
+    uid = lamin_world["locations"][1]["uid"]
+    page = client_as("ada").get(f"/storages/{uid}/delete").text
+    assert "It cannot be deleted yet." in page
+    assert f'href="/storages/{uid}/artifacts' in page.partition("Artifacts that refer to it")[2]
+    assert "Delete the location" not in page
+
+
+def test_the_page_offers_rows_of_other_instances(two: tuple[Desk, str, Way], client_as: ClientAs) -> None:
+    desk, uid, other = two
+    browser = client_as("ada")
+    page = browser.get(f"/storages/{uid}/delete").text
+    assert "The row in lab/atlas goes" in page
+    assert "Delete the row in lab/other too" in page
+    wrong = browser.post(f"/storages/{uid}/delete", data={"confirm": "else", "also": "lab/other"})
+    assert wrong.status_code == 422
+    assert 'value="lab/other" checked' in wrong.text
+    done = browser.post(f"/storages/{uid}/delete", data={"confirm": "fresh", "also": "lab/other"})
+    assert done.status_code == 303
+    assert (ask(desk.way, ROW, uid=uid), ask(other, ROW, uid=uid)) == ([], [])
+
+
+def test_the_command_names_whose_rows_go(two: tuple[Desk, str, Way]) -> None:
+    desk, uid, other = two
+    typing = CommandLine(desk.portal)
+    assert typing.run("storage", "delete", uid, "--confirm", "fresh", "--no-permanent").code == 1
+    gone = typing.record("storage", "delete", uid, "--confirm", "fresh", "--also", "lab/other")
+    assert (gone["removed_from"], gone["kept_in"]) == (["lab/atlas", "lab/other"], [])
+    assert (ask(desk.way, ROW, uid=uid), ask(other, ROW, uid=uid)) == ([], [])
 
 
 def test_the_real_client_sees_it_gone_and_takes_the_root_anew(
