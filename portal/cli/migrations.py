@@ -134,6 +134,8 @@ def show(context: Context, uid: str, as_json: bool) -> None:
     finish(page.view, as_json)
     for task in page.tasks:
         click.echo(f"\n{task.title}\n{task.text}" + (f"\n{task.code}" if task.code else ""))
+        if task.command:
+            click.echo(f"Or run this on each machine:\n{task.command}")
 
 
 @migration.command("retry")

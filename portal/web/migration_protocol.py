@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from portal.planning.keys import Reason
 from portal.planning.states import MigrationState
 from portal.services.migrations import MigrationPage
 from portal.services.migrations.around import InstanceRow
@@ -50,16 +51,25 @@ def tallies(page: MigrationPage) -> list[tuple[str, Mapping[str, Any], str]]:
     """Return what the instances refer to and what not: (label, tally, remark); none where no instance is known."""
     summary = (page.view.plan or {}).get("summary") or {}
     known = {name: summary.get(name) for name in ("referenced", "unreferenced", "missing")}
-    if not any(tally and tally["count"] for tally in known.values()):
-        return []
-    left = (summary.get("excluded") or {}).get("no artifact refers to it")
+    left = (summary.get("excluded") or {}).get(Reason.UNREFERENCED.value)
     entries = [
-        ("Artifacts refer to them", known["referenced"], "copied and verified"),
-        ("No artifact refers to them", known["unreferenced"], "copied all the same"),
-        ("No artifact refers to them", left, "left behind, as was asked for"),
-        ("Registered, but not there", known["missing"], "missing at the new root too"),
+        (known["referenced"], "that artifacts refer to", "copied and verified"),
+        (known["unreferenced"], "that no artifact refers to", "copied all the same"),
+        (left, "that no artifact refers to", "left behind, as was asked for"),
+        (known["missing"], "registered, but not there", "missing at the new root too"),
     ]
-    return [(label, tally, remark) for label, tally, remark in entries if tally and tally["count"]]
+    return [(f"{_noun(tally)} {words}", tally, remark) for tally, words, remark in entries if tally and tally["count"]]
+
+
+def _noun(tally: Mapping[str, Any]) -> str:
+    return "object" if tally["count"] == 1 else "objects"
+
+
+def left_out(page: MigrationPage, reason: str) -> str:
+    """Return why objects are left out of the copy, and what becomes of an instance's database."""
+    if reason == Reason.DATABASE and any(row.holds_database for row in page.instances):
+        return f"{reason}, {'stays here' if is_repoint(page) else 'moved at cut-over'}"
+    return reason
 
 
 def change(page: MigrationPage, row: InstanceRow) -> str:

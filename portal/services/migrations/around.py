@@ -1,6 +1,7 @@
 """The attached instances around a move as people see them: what is changed in each, and which one decides."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from portal.lamindb.registry.ways import DATABASE_KEY
 from portal.models import Migration, Reference, Registry
@@ -26,6 +27,7 @@ class InstanceRow:
         can_write: whether the portal changes its row; `why_not` says why not.
         holds_database: its own SQLite file lies in the root.
         is_default: the location is its default one.
+        id_hex: LaminDB's id of the instance; None where only its uid is known, or for who may not see it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class InstanceRow:
     why_not: str
     holds_database: bool
     is_default: bool
+    id_hex: str | None
 
 
 def list_instances(work: Work, migration: Migration) -> tuple[InstanceRow, ...]:
@@ -68,4 +71,5 @@ def _row(work: Work, migration: Migration, reference: Reference, registry: Regis
         why_not="" if registry.can_write else why,
         holds_database=holds_database,
         is_default=holds_database or (writes and storage is not None and storage.is_default),
+        id_hex=UUID(registry.instance_uuid).hex if is_seen and registry.instance_uuid else None,
     )

@@ -5,8 +5,9 @@ Facts: lamindb docs, (g) 1 and 2.
 
 from dataclasses import dataclass
 
+from portal.lamindb import settings_file
 from portal.models import Migration
-from portal.services.migrations.around import InstanceRow
+from portal.services.migrations.around import HIDDEN, InstanceRow
 from portal.services.migrations.doors import REPOINT
 from portal.values import StorageType
 
@@ -22,11 +23,15 @@ class RegistryChange:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChange:
-    """The lines of the settings file on every machine of an instance's users, where the location is its default."""
+    """The lines of the settings file on every machine of an instance's users, where the location is its default.
+
+    `command` puts them there; empty for who may not know the instance's name.
+    """
 
     instance: str
     file: str
     lines: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +63,22 @@ def settings_changes(
     storage = migration.storage
     if storage is None or migration.strategy == REPOINT:
         return ()
-    names = [row.name for row in instances if row.is_default]
+    names = {row.name: row.id_hex for row in instances if row.is_default}
     if storage.is_default and storage.instance_slug and not any(row.writes for row in instances):
-        names.append(storage.instance_slug)
+        names[storage.instance_slug] = None
     place = _place(migration, back=back)
-    lines = f"lamindb_instance_storage_root={place.root}\nlamindb_instance_storage_region={place.region or 'null'}"
-    return tuple(SettingsChange(name, _settings_file(name), lines) for name in names)
+    lines = settings_file.default_lines(place.root, place.region)
+    return tuple(_settings_of(name, id_hex, lines) for name, id_hex in names.items())
 
 
-def _settings_file(slug: str) -> str:
-    owner, _, name = slug.partition("/")
-    return f"~/.lamin/instance--{owner}--{name}.env" if name else "its settings file in ~/.lamin"
+def _settings_of(name: str, id_hex: str | None, lines: tuple[str, ...]) -> SettingsChange:
+    is_known = name != HIDDEN
+    return SettingsChange(
+        instance=name,
+        file=f"~/.lamin/{settings_file.file_name(name)}" if is_known else "its settings file in ~/.lamin",
+        lines="\n".join(lines),
+        command=settings_file.command(name, id_hex, lines) if is_known else "",
+    )
 
 
 def _place(migration: Migration, *, back: bool) -> _Place:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from portal.lamindb import settings_file
 from portal.models import Migration
 from portal.planning.states import SWITCHED, MigrationState
 from portal.services.migrations.around import HIDDEN, InstanceRow
@@ -21,6 +22,7 @@ class Task:
         text: why, and where.
         code_name: what `code` is; empty where there is none.
         code: lines for copying.
+        command: does it on the machine where it is run; empty where people do it themselves.
     """
 
     kind: str
@@ -28,6 +30,7 @@ class Task:
     text: str
     code_name: str = ""
     code: str = ""
+    command: str = ""
 
 
 def list_tasks(migration: Migration, instances: tuple[InstanceRow, ...]) -> tuple[Task, ...]:
@@ -55,6 +58,7 @@ def _tasks(migration: Migration, instances: tuple[InstanceRow, ...], *, back: bo
             " lines again at each connect.",
             change.file,
             change.lines,
+            change.command,
         )
         for change in settings_changes(migration, instances, back=back)
     ]
@@ -123,6 +127,6 @@ def _after_repointing(migration: Migration, instances: tuple[InstanceRow, ...], 
             f"Artifacts that are saved from now on still go to {migration.source_root} wherever it is chosen or the"
             " default one. People choose the other with this line:",
             "Python",
-            f'ln.settings.storage = "{migration.target_root}"',
+            settings_file.python_line(migration.target_root),
         ),
     )

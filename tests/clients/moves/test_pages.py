@@ -10,6 +10,7 @@ from portal.planning.states import MigrationState as State
 from portal.services import migrations
 from tests.clients.instances import Instance
 from tests.clients.moves.conftest import Desk
+from tests.integration.command_line import CommandLine
 
 
 @pytest.fixture
@@ -82,9 +83,10 @@ def test_a_move_of_a_default_location_is_told_from_plan_to_release(
     assert f"Rewrite the root: the location keeps its uid {uid}" in plan
     assert "Decided by one transaction in lab/real." in plan
     assert "the old one is sealed" in plan
-    assert "Artifacts refer to them copied and verified" in plan
-    assert "No artifact refers to them copied all the same" in plan
+    assert "objects that artifacts refer to copied and verified" in plan
+    assert "1 object that no artifact refers to copied all the same" in plan
     assert "notes.txt" in plan
+    assert "LaminDB's database, moved at cut-over" in plan
     assert "Left for people" not in plan
 
     made = url.rsplit("/", 1)[-1]
@@ -198,3 +200,29 @@ def test_both_ends_of_repointed_artifacts_say_so(
     assert f'ln.settings.storage = "{tmp_path}/other"' in page
     assert f"Its artifacts went to {tmp_path}/other on " in text_of(ada, f"/storages/{source['uid']}")
     assert f"Artifacts came from {tmp_path}/second on " in text_of(ada, f"/storages/{target['uid']}")
+
+
+def test_the_command_line_tells_the_same(desk: Desk, instance: Instance, tmp_path: Path) -> None:
+    old, new = str(tmp_path / "main"), str(tmp_path / "moved")
+    uid, second = instance.location(old)["uid"], instance.location(str(tmp_path / "second"))["uid"]
+    desk.attach(instance)
+    typing = CommandLine(desk.moves.portal)
+    ways = typing.record("migration", "strategies", uid)
+    assert (ways["rewrite"]["why_not"], ways["repoint"]["targets"]) == ("", [[second, str(tmp_path / "second")]])
+    assert "moves along" in typing.run("migration", "strategies", uid).out
+    repoint = ("migration", "plan", uid, second, "--strategy", "repoint", "--leave-unreferenced", "--no-wait")
+    planned = typing.record(*repoint)
+    assert (planned["strategy"], planned["leaves_unreferenced"]) == ("repoint", True)
+    typing.record("migration", "cancel", planned["id"])
+
+    made = desk.ready(uid, new)
+    shown = typing.record("migration", "show", made)
+    assert (shown["by_hand"], shown["tasks"], shown["instances"][0]["decides"]) == ([], [], True)
+    assert typing.run("migration", "cut-over", made).code == 0, "no row is to be changed by hand"
+    desk.moves.drive()
+    shown = typing.record("migration", "show", made)
+    assert [task["kind"] for task in shown["tasks"]] == ["settings", "sealed", "sessions", "unattached"]
+    assert f"lamindb_instance_storage_root={new}" in shown["tasks"][0]["code"]
+    told = typing.run("migration", "show", made).out
+    assert "Or run this on each machine:" in told
+    assert typing.run("migration", "retry", made).code == 1

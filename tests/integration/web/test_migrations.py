@@ -158,3 +158,37 @@ def test_only_what_went_wrong_is_loud_in_the_steps(
         migrations.find_migration(work, uid).state = state
     page = client_as("ada").get(f"/migrations/{uid}").text
     assert re.findall(r'<li class="(waits|stopped|ended|now)"', page) == [mark]
+
+
+def test_without_an_attached_instance_only_rewriting_fits(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada = client_as("ada")
+    page = ada.get(f"/storages/{managed}/move").text
+    assert "the writing instance is not attached" in page
+    assert "Leave behind objects" not in page
+    refused = ada.post(f"/storages/{managed}/move", data={"strategy": "repoint", "target_storage_uid": managed})
+    assert (refused.status_code, "the writing instance is not attached" in refused.text) == (422, True)
+    uid = moves.plan(managed, local_base / "moved")
+    page = ada.get(f"/migrations/{uid}").text
+    assert "so which objects are artifacts is not known" in page
+    assert "Nothing is left for people yet" in ada.get(f"/migrations/{uid}/report").text
+    assert ada.post(f"/migrations/{uid}/take-as-is").status_code == 409
+    assert client_as("rita").get(f"/migrations/{uid}/report").status_code == 200
+    assert client_as("erik").get(f"/migrations/{uid}/take-as-is").status_code == 403
+
+
+def test_a_search_for_an_old_root_finds_where_it_went(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.copy(managed, local_base / "moved")
+    moves.cut_over(uid, "cells")
+    for text, is_found in ((f"{local_base}/cells", True), ("CELLS", True), ("ce", False), ("elsewhere", False)):
+        page = client_as("rita").get("/infrastructure", query_string={"q": text}).text
+        assert ("Moved from" in page) is is_found, text
+    assert "Moved from" not in client_as("otto").get("/infrastructure", query_string={"q": "cells"}).text
+    assert f"Moved from <code>{local_base}/cells</code>" in client_as("rita").get(f"/storages/{managed}").text
+    report = client_as("ada").get(f"/migrations/{uid}/report").text
+    assert "Change the row of lab/atlas by hand" in report
+    moves.wish(migrations.request_rollback, uid)
+    assert "Moved from" not in client_as("rita").get("/infrastructure", query_string={"q": "cells"}).text
