@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from portal.cli import accounts, defaults, instances, migrations, processes, registries, runner, spaces, storages
+from portal.cli import accounts, artifacts, defaults, instances, migrations, processes, registries, runner, spaces, storages
 from portal.cli.context import Context
 from portal.cli.main import cli
 from portal.config import Settings
 
 #: The modules that add commands to `cli`; importing them is what registers them.
-COMMANDS = (accounts, defaults, instances, migrations, processes, registries, runner, spaces, storages)
+COMMANDS = (accounts, artifacts, defaults, instances, migrations, processes, registries, runner, spaces, storages)
 
 
 def run(create_app: Callable[[Settings], Flask], read_settings: Callable[[], Settings]) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, select
 
 from portal.errors import InputError, NotFound
 from portal.lamindb.registry.artifact_orders import Position
-from portal.lamindb.registry.artifact_pages import ArtifactPage, ArtifactQuery, read_page
+from portal.lamindb.registry.artifact_pages import ArtifactPage, read_page
+from portal.lamindb.registry.artifact_queries import ArtifactQuery
 from portal.lamindb.registry.artifact_rows import list_branches, read_rows
 from portal.lamindb.registry.opening import PAGE
 from portal.lamindb.registry.tables import SPACE, STORAGE

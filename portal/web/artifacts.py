@@ -8,7 +8,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.errors import Conflict, InputError, NotFound, PortalError, RegistryError, Unreachable
-from portal.lamindb.registry.artifact_pages import HASH_KINDS, SORTS, ArtifactPage, ArtifactQuery
+from portal.lamindb.registry.artifact_pages import ArtifactPage
+from portal.lamindb.registry.artifact_queries import HASH_KINDS, SORTS, ArtifactQuery
 from portal.services import artifacts
 from portal.services.artifacts import Artifacts, Source
 from portal.services.storages import find_storage, view_of

@@ -9,18 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from portal.errors import InputError
 from portal.lamindb.registry import artifact_orders as orders
 from portal.lamindb.registry.artifact_orders import FIRST_ID, LAST_ID, Position, Segment, opaque
+from portal.lamindb.registry.artifact_queries import ArtifactQuery, drivers_of, filters_of, is_few
 from portal.lamindb.registry.artifact_rows import NAMES, ArtifactRow, as_row
 from portal.lamindb.registry.tables import ARTIFACT, BRANCH
-
-SORTS: Final = ("key", "size", "created", "updated")
-
-#: Kinds of hash that are asked for by name; `other` is every other one, `none` where there is no hash.
-HASH_KINDS: Final = ("md5", "md5-d", "sha1-fl", "other", "none")
 
 _A: Final = ARTIFACT.c
 
@@ -38,31 +34,6 @@ class Budget:
     gathered: int = 5_000
     own: int = 15_000
     shared: int = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ArtifactQuery:
-    """What to list.
-
-    Attributes:
-        sort: one of SORTS; a search of many rows has its own order.
-        branch_ids: None for all but trash and archive.
-        hash_kinds: of HASH_KINDS; empty for all.
-        space_ids: artifacts of other spaces stay hidden; None for none hidden.
-        position, is_backwards: read on from there; None from the beginning.
-    """
-
-    storage_row_id: int
-    text: str = ""
-    sort: str = "key"
-    is_falling: bool = False
-    branch_ids: tuple[int, ...] | None = None
-    is_latest_only: bool = False
-    hash_kinds: tuple[str, ...] = ()
-    space_ids: tuple[int, ...] | None = None
-    position: Position | None = None
-    is_backwards: bool = False
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +113,9 @@ def read_page(connection: Connection, query: ArtifactQuery, budget: Budget = Bud
 
 def _plan(connection: Connection, query: ArtifactQuery, budget: Budget) -> _Reading:
     dialect = connection.dialect.name
-    drivers = [driver for driver in _drivers(query) if _is_few(connection, driver, budget.gathered)]
+    drivers = [driver for driver in drivers_of(query) if is_few(connection, driver, budget.gathered)]
     if drivers:
-        every = [drivers[0], *_filters(query), opaque(_A.storage_id) == query.storage_row_id]
+        every = [drivers[0], *filters_of(query), opaque(_A.storage_id) == query.storage_row_id]
         if query.text:
             every.append(orders.matches(_A, query.text, dialect))
         columns = [_A[name] for name in NAMES]
@@ -152,43 +123,7 @@ def _plan(connection: Connection, query: ArtifactQuery, budget: Budget) -> _Read
         chain = orders.sorted_chain(rows, query.sort)
         return _Reading(connection, query, budget, dialect, rows, chain, (), is_gathered=True)
     chain = orders.search_chain(_A, query.text, dialect) if query.text else orders.sorted_chain(_A, query.sort)
-    return _Reading(connection, query, budget, dialect, _A, chain, _filters(query), is_gathered=False)
-
-
-def _drivers(query: ArtifactQuery) -> list[ColumnElement[bool]]:
-    """Return conditions that an index serves and that may leave few rows."""
-    found: list[ColumnElement[bool]] = [_A.storage_id == query.storage_row_id]
-    if query.branch_ids is not None:
-        found.append(_A.branch_id.in_(query.branch_ids))
-    if query.hash_kinds and not {"other", "none"} & set(query.hash_kinds):
-        found.append(_A["_hash_type"].in_(query.hash_kinds))
-    return found
-
-
-def _is_few(connection: Connection, condition: ColumnElement[bool], most: int) -> bool:
-    some = select(literal(1)).select_from(ARTIFACT).where(condition).limit(most + 1).subquery()
-    return (connection.scalar(select(func.count()).select_from(some)) or 0) <= most
-
-
-def _filters(query: ArtifactQuery) -> tuple[ColumnElement[bool], ...]:
-    branch = opaque(_A.branch_id)
-    found = [branch > 0 if query.branch_ids is None else branch.in_(query.branch_ids)]
-    if query.is_latest_only:
-        found.append(opaque(_A.is_latest).is_(True))
-    if query.hash_kinds:
-        found.append(or_(*map(_is_kind, query.hash_kinds)))
-    if query.space_ids is not None:
-        found.append(opaque(_A.space_id).in_(query.space_ids))
-    return tuple(found)
-
-
-def _is_kind(kind: str) -> ColumnElement[bool]:
-    column = opaque(_A["_hash_type"])
-    if kind == "none":
-        return column.is_(None)
-    if kind == "other":
-        return and_(column.is_not(None), column.not_in(HASH_KINDS[:3]))
-    return column == kind
+    return _Reading(connection, query, budget, dialect, _A, chain, filters_of(query), is_gathered=False)
 
 
 def _check_position(reading: _Reading) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from portal.errors import InputError
 from portal.lamindb.registry.artifact_orders import Position
-from portal.lamindb.registry.artifact_pages import SORTS, ArtifactQuery, Budget, read_page
+from portal.lamindb.registry.artifact_pages import Budget, read_page
+from portal.lamindb.registry.artifact_queries import SORTS, ArtifactQuery
 from portal.lamindb.registry.artifact_rows import ArtifactRow, list_branches, read_rows
 from portal.lamindb.registry.opening import open_registry
 from portal.lamindb.registry.ways import Way

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from portal.errors import InputError, NotFound
 from portal.lamindb.registry.artifact_orders import Position
-from portal.lamindb.registry.artifact_pages import ArtifactQuery
+from portal.lamindb.registry.artifact_queries import ArtifactQuery
 from portal.services import artifacts
 from portal.services.artifacts import list_artifacts, list_sources, parse_position, write_position
 from portal.services.object_checks import Existence, find_objects
@@ -63,8 +63,8 @@ def test_every_value_is_escaped(taken: Desk, lamin_world: World) -> None:
     evil = "<script>alert(1)</script>"
     execute(
         taken.way,
-        "UPDATE lamindb_artifact SET key = :evil, description = :evil, version_tag = :tag WHERE key = 'notes/real.txt'",
-        evil=evil, tag='"><i>',
+        "UPDATE lamindb_artifact SET key = :evil, description = :text, version_tag = :tag WHERE key = 'notes/real.txt'",
+        evil=evil, text=evil, tag='"><i>',
     )  # fmt: skip
     execute(taken.way, "UPDATE lamindb_branch SET name = '<u>main' WHERE id = 1")
     client = taken.portal.client_as("rita")
