@@ -18,12 +18,12 @@ def point_to(work: Work, migration: Migration, side: Literal["source", "target"]
     """Let a migration's location name its source or target. The uid stays. `run` is noted as what made the record.
 
     Raises:
-        Conflict: the location is gone, names another root than the migration left it with, or the root was registered
+        Conflict: the location is gone, names a root that is neither of the migration's, or the root was registered
             meanwhile. The caller ends the transaction.
     """
     storage = migration.storage
-    present_root = migration.source_root if side == "target" else migration.target_root
-    if storage is None or storage.root != present_root:
+    # It may name the new root already: once an instance does, comparing brings that here.
+    if storage is None or storage.root not in {migration.source_root, migration.target_root}:
         raise Conflict("The location's record was changed meanwhile.")
     before = _described(storage)
     storage.root = getattr(migration, f"{side}_root")

@@ -8,6 +8,8 @@ from sqlalchemy import select
 
 from portal import database
 from portal.errors import Conflict
+from portal.lamindb.registry.fence import fence_deadline
+from portal.lamindb.registry.opening import open_registry
 from portal.models import Migration
 from portal.planning.states import MigrationState
 from portal.services import migrations
@@ -153,10 +155,19 @@ def test_an_upload_that_has_not_ended_holds_up_the_cut_over(
     assert "Uploads did not end" in view.message
     assert "notes/real.txt" in view.message
     assert root_there(instance, uid) == roots[0]
+    assert not is_held_off(instance, uid)
     execute(instance.way, flag, aux=None, uid=uid)
     monkeypatch.undo()
     desk.cut_over(migration, "second")
     assert root_there(instance, uid) == roots[1]
+    assert not is_held_off(instance, uid)
+
+
+def is_held_off(instance: Instance, uid: str) -> bool:
+    """Tell whether a fence of ours is in the instance's database."""
+    [(row_id,)] = ask(instance.way, "SELECT id FROM lamindb_storage WHERE uid = :uid", uid=uid)
+    with open_registry(instance.way) as connection:
+        return fence_deadline(connection, row_id) is not None
 
 
 def test_a_row_that_was_changed_under_us_is_not_switched(
