@@ -18,6 +18,7 @@ from portal.services.registries.apply import take_over
 from portal.services.storages import find_storage
 from tests.clients.instances import World, ask, execute
 from tests.clients.registries.conftest import Desk
+from tests.integration.command_line import CommandLine
 
 
 @pytest.fixture
@@ -153,6 +154,17 @@ def test_objects_are_looked_for_within_a_limit(taken: Desk, lamin_world: World) 
     assert [found[place].value for place in places] == ["there", "there", "missing", "missing"]
     assert set(find_objects(replace(door, host="elsewhere"), places).values()) == {Existence.NOT_CHECKED}
     assert set(find_objects(door, places, limit_seconds=0.0).values()) == {Existence.NOT_CHECKED}
+
+
+def test_the_command_lists_what_the_tab_shows(taken: Desk, lamin_world: World) -> None:
+    uid, typing = lamin_world["locations"][0]["uid"], CommandLine(taken.portal)
+    records = typing.record("storage", "artifacts", uid, "--search", "notes/", "--limit", "2")
+    assert [record["key"].startswith("notes/") for record in records] == [True, True]
+    everything = typing.record("storage", "artifacts", uid, "--limit", "1000", "--sort", "-size", actor="rita")
+    sizes = [record["size_bytes"] for record in everything]
+    assert sizes == sorted(sizes, reverse=True)
+    refused = typing.run("storage", "artifacts", uid, actor="otto")
+    assert (refused.code, "no storage location" in refused.err) == (1, True)
 
 
 def test_a_position_survives_the_address() -> None:
