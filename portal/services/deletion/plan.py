@@ -82,13 +82,15 @@ def plan_deletion(units: Units, reference: str) -> DeletionPlan:
     rows = tuple(ask(each) for each in standing.asked)
     refusals = [row.refusal for row in rows if row.refusal]
     door = standing.door
+    # LaminDB asks the row whose location it is: also one that the portal was told to leave alone keeps its objects.
+    is_ours = standing.is_ours or any(row.is_writing and row.row is not None for row in rows)
     seen: Seen | None = None
     try:
         seen = within(LOOK_SECONDS, lambda: look(door), f"{door.root} did not answer within {LOOK_SECONDS:.0f} s.")
     except PortalError as error:
-        if standing.is_ours:
+        if is_ours:
             refusals.append(f"It cannot be shown to be empty: {error}")
-    kinds = (artifacts(rows), managed(seen, standing.is_ours), others(seen))
+    kinds = (artifacts(rows), managed(seen, is_ours), others(seen))
     if kinds[1].blocks:
         objects = "1 object" if kinds[1].count == 1 else f"{kinds[1].count_label} objects"
         refusals.append(f"Not empty: {objects} in {MANAGED_FOLDER}/. Move them first.")
@@ -100,7 +102,7 @@ def plan_deletion(units: Units, reference: str) -> DeletionPlan:
         confirm_with=standing.confirm_with,
         kinds=kinds,
         refusals=tuple(refusals),
-        removes_marker=standing.is_ours,
+        removes_marker=is_ours,
         rows=rows,
         broken_off=standing.broken_off,
     )

@@ -98,7 +98,7 @@ def list_asked(work: Work, storage: Storage) -> list[AskedThere]:
 
 def _asked(work: Work, storage: Storage, registry: Registry, reference: Reference | None) -> AskedThere:
     target = InstanceTarget(registry.instance_id)
-    is_writing = storage.instance_id == registry.instance_id
+    is_writing = storage.instance_id == registry.instance_id and storage.instance_uid is not None
     why = ""
     if not registry.can_write:
         why = f"{registry.instance.slug} is attached read-only: {registry.why_read_only or 'by choice.'}"

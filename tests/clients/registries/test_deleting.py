@@ -344,6 +344,21 @@ def test_of_a_location_nobody_here_writes_to_only_the_chosen_row_goes(two: tuple
     assert marker(folder).exists()
 
 
+def test_a_managed_location_that_is_read_only_here_keeps_its_objects_and_loses_row_and_marker_together(
+    fresh: tuple[Desk, str, Path],
+) -> None:
+    desk, uid, folder = fresh
+    with desk.portal.write_as("ada") as work:
+        storage = work.session.scalars(select(Storage).where(Storage.uid == uid)).one()
+        storage.mode, storage.mode_reason = Mode.READ_ONLY, ModeReason.BY_CHOICE
+    (folder / ".lamindb/0123.csv").write_text("data")
+    with pytest.raises(Conflict, match="Not empty"):
+        delete_storage(desk.units(), uid, "fresh")
+    (folder / ".lamindb/0123.csv").unlink()
+    delete_storage(desk.units(), uid, "fresh")
+    assert (ask(desk.way, ROW, uid=uid), marker(folder).exists()) == ([], False)
+
+
 def test_the_page_links_what_is_in_the_way(attached: Desk, lamin_world: World, client_as: ClientAs) -> None:
     take_over(attached.units(), attached.slug)
     uid = lamin_world["locations"][1]["uid"]
