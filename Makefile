@@ -86,7 +86,7 @@ soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, eve
 	KILL_POINTS=40 $(PYTEST) tests/clients -n 2 --dist load -m "full or kills" --timeout 3600
 
 .PHONY: bench
-bench: $(DEV_READY) ## Measure beside other tools
+bench: $(CLIENTS_READY) ## Measure beside other tools
 	@$(BIN)/python -m bench
 
 .PHONY: screenshots

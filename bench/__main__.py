@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("infrastructure", "registry")
+NAMES = ("infrastructure", "registry", "artifacts")
 
 
 def main() -> int:
