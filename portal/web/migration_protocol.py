@@ -75,7 +75,7 @@ def left_out(page: MigrationPage, reason: str) -> str:
 def change(page: MigrationPage, row: InstanceRow) -> str:
     """Return what is changed in one instance, and how."""
     if not row.can_write:
-        return f"Nothing by the portal: {row.why_not}"
+        return f"Nothing by the portal. {row.why_not}"
     if is_repoint(page):
         words = "Its artifacts name the other location."
         return f"{words} Its database stays in this root." if row.holds_database else words

@@ -59,7 +59,7 @@ def _row(work: Work, migration: Migration, reference: Reference, registry: Regis
     # After the cut-over its file is known at the new root.
     roots = {migration.source_root} if migration.strategy == REPOINT else {migration.source_root, migration.target_root}
     holds_database = registry.path in {f"{root}/{DATABASE_KEY}" for root in roots}
-    why = "it is attached read-only." if registry.is_read_only else registry.why_read_only
+    why = "It is attached read-only." if registry.is_read_only else registry.why_read_only
     return InstanceRow(
         name=instance.slug if is_seen else HIDDEN,
         page=instance.uid if is_seen else None,

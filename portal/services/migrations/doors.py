@@ -77,7 +77,7 @@ def _door(work: Work, registry: Registry, reference: Reference, storage: Storage
         target_row_id=_target_row_id(work, registry, migration),
         is_writer=storage.instance_uid is not None and registry.instance_uid == storage.instance_uid,
         can_write=registry.can_write,
-        why_read_only="attached read-only" if registry.is_read_only else registry.why_read_only,
+        why_read_only="It is attached read-only." if registry.is_read_only else registry.why_read_only,
     )
 
 

@@ -52,7 +52,7 @@ def hand_changes(
     changes = [RegistryChange(row.name, _sql(row.uid, place), row.why_not) for row in instances if not row.can_write]
     if storage.instance_uid and not any(row.writes for row in instances):
         name = storage.instance_slug or storage.instance_uid
-        changes.insert(0, RegistryChange(name, _sql(storage.uid, place), "it is not attached to the portal."))
+        changes.insert(0, RegistryChange(name, _sql(storage.uid, place), "It is not attached to the portal."))
     return tuple(changes)
 
 

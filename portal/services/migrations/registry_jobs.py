@@ -149,9 +149,9 @@ def refuse_database_move(doors: tuple[RegistryDoor, ...], root: str, target: Sto
             hint="Re-point the artifacts to a location in the bucket; the database stays where it is.",
         )
     if not inside[0].can_write or not inside[0].is_writer:
-        why = inside[0].why_read_only or "it is not the one that writes here."
+        why = inside[0].why_read_only or "It is not the one that writes here."
         raise Refused(
-            f"The database of {inside[0].slug} lies in this root: {why}",
+            f"The database of {inside[0].slug} lies in this root. {why}",
             hint="Attach the instance so that the portal may write there.",
         )
 

@@ -10,12 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal.errors import Conflict, InputError, PortalError, Refused
+from portal.lamindb.registry.ways import DATABASE_KEY
 from portal.models import Reference, Registry, Storage
 from portal.permissions import Action
 from portal.services.migrations.doors import REPOINT, REWRITE
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
-from portal.values import MANAGED_FOLDER, Mode
+from portal.values import Mode
 
 #: Targets offered for re-pointing; any other is taken by its uid.
 _MOST_OFFERED = 50
@@ -51,17 +52,20 @@ def list_strategies(work: Work, storage_uid: str) -> tuple[Strategy, Strategy]:
 
 
 def _rewriting(work: Work, storage: Storage) -> Strategy:
-    remarks = []
+    remarks, why_not = [], ""
     registries = _registries(work, storage)
     for registry in registries:
         name = registry.instance.slug
-        if registry.path == f"{storage.root}/{MANAGED_FOLDER}/lamin.db":
+        is_inside = registry.path == f"{storage.root}/{DATABASE_KEY}"
+        if is_inside and not (registry.can_write and registry.instance_uid == storage.instance_uid):
+            why_not = f"The database of {name} lies in this root, and the portal may not move it."
+        elif is_inside:
             remarks.append(
                 f"The database of {name} lies in this root and moves along, so the target must be a directory here."
             )
-        if not registry.can_write:
+        elif not registry.can_write:
             remarks.append(f"The portal may not write to {name}: its row is changed by hand.")
-    return Strategy(REWRITE, remarks=tuple(remarks), knows_artifacts=bool(registries))
+    return Strategy(REWRITE, why_not, tuple(remarks), knows_artifacts=bool(registries))
 
 
 def _repointing(work: Work, storage: Storage) -> Strategy:

@@ -173,7 +173,10 @@ def test_an_instance_attached_read_only_is_changed_by_hand(
     old, new = str(tmp_path / "second"), str(tmp_path / "third")
     uid = instance.location(old)["uid"]
     desk.attach(instance, is_read_only=True)
-    assert "Does not fit here." in text_of(ada, f"/storages/{uid}/move")
+    assert "Does not fit here. The portal may not write to lab/real." in text_of(ada, f"/storages/{uid}/move")
+    around_it = text_of(ada, f"/storages/{instance.location(str(tmp_path / 'main'))['uid']}/move")
+    assert "lies in this root, and the portal may not move it." in around_it
+    assert "It cannot move now." in around_it
     made = desk.ready(uid, new)
     question = text_of(ada, f"/migrations/{made}/cut-over")
     assert "The fence is soft." in question

@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 WRITER = InstanceRow("lab/real", "i1", "uid1", 26, True, True, True, "", False, False, None)
 READ_ONLY = InstanceRow(
-    "lab/other", "i2", "uid2", 3, False, False, False, "it is attached read-only.", False, False, None
+    "lab/other", "i2", "uid2", 3, False, False, False, "It is attached read-only.", False, False, None
 )
 
 TALLY = {"count": 2, "total_bytes": 10, "examples": ["a", "b"]}
@@ -80,8 +80,8 @@ def test_references_are_told_only_where_an_instance_is_known() -> None:
     ("instances", "decider", "soft"),
     [
         ((WRITER,), "one transaction in lab/real", []),
-        ((WRITER, READ_ONLY), "one transaction in lab/real", ["lab/other: it is attached read-only."]),
-        ((READ_ONLY,), "one transaction in the portal", ["lab/other: it is attached read-only."]),
+        ((WRITER, READ_ONLY), "one transaction in lab/real", ["lab/other: It is attached read-only."]),
+        ((READ_ONLY,), "one transaction in the portal", ["lab/other: It is attached read-only."]),
         ((), "one transaction in the portal", ["no instance is attached"]),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_fence_names_its_end_and_says_where_it_is_soft() -> None:
     assert "even if the portal stops" in text
     kind, title, text = migration_protocol.fence(page(WRITER, READ_ONLY, state=State.FENCED, plan=plan)) or ("", "", "")
     assert (kind, title) == ("warn", "Writers are held off until 12:30 UTC.")
-    assert "It is soft elsewhere (lab/other: it is attached read-only.)" in text
+    assert "It is soft elsewhere (lab/other: It is attached read-only.)" in text
     kind, title, text = migration_protocol.fence(page(state=State.FENCED)) or ("", "", "")
     assert (kind, title) == ("warn", "The fence is soft.")
 
@@ -110,7 +110,7 @@ def test_a_fence_names_its_end_and_says_where_it_is_soft() -> None:
     ("row", "strategy", "words"),
     [
         (WRITER, "rewrite", "Its row names the new root."),
-        (READ_ONLY, "rewrite", "Nothing by the portal: it is attached read-only."),
+        (READ_ONLY, "rewrite", "Nothing by the portal. It is attached read-only."),
         (replace(WRITER, holds_database=True), "rewrite", "the old one is sealed"),
         (replace(WRITER, holds_database=True), "repoint", "Its database stays in this root."),
         (WRITER, "repoint", "Its artifacts name the other location."),
