@@ -32,7 +32,7 @@ class Budget:
     """
 
     gathered: int = 5_000
-    own: int = 15_000
+    own: int = 10_000
     shared: int = 10_000
 
 
