@@ -28,6 +28,9 @@ NOT_PAGES = {
     "events.export_csv",
     "events.export_json",
     "go.jobs",
+    "artifacts.objects",
+    # Only of an instance that is attached to a real database: tests/clients asks for it.
+    "registries.comparison",
 }
 
 #: Pages of people who are not signed in.
@@ -86,6 +89,11 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
         ],
         "instances.show": [f"/instances/{world.instance_uid}"],
         "instances.edit": [f"/instances/{world.instance_uid}/edit"],
+        "artifacts.index": [f"{first}/artifacts"],
+        "migrations.report": [f"/migrations/{moves[MigrationState.SOAKING]}/report"],
+        "migrations.take_as_is": [f"/migrations/{moves[MigrationState.PLANNED]}/take-as-is"],
+        "registries.attach": [f"/instances/{world.instance_uid}/attach"],
+        "registries.detach": [f"/instances/{world.instance_uid}/detach"],
         "defaults.show": [f"/instances/{world.instance_uid}/default-storage"],
         "spaces.show": [f"/spaces/{world.imaging_uid}", f"/spaces/{world.clinical_uid}"],
         "spaces.edit": [f"/spaces/{world.imaging_uid}/edit"],
