@@ -7,7 +7,18 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from portal.cli import accounts, artifacts, defaults, instances, migrations, processes, registries, runner, spaces, storages
+from portal.cli import (
+    accounts,
+    artifacts,
+    defaults,
+    instances,
+    migrations,
+    processes,
+    registries,
+    runner,
+    spaces,
+    storages,
+)
 from portal.cli.context import Context
 from portal.cli.main import cli
 from portal.config import Settings

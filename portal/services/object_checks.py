@@ -73,5 +73,5 @@ def _look(backend: Backend, key: str, is_folder: bool) -> Existence:
         if is_folder:
             return Existence.THERE if next(backend.list_objects(f"{key}/"), None) else Existence.MISSING
         return Existence.THERE if backend.info(key) else Existence.MISSING
-    except Exception:  # noqa: BLE001 - the backend may be closed under a late thread, whose answer nobody hears
+    except Exception:  # the backend may be closed under a late thread, whose answer nobody hears
         return Existence.REFUSED
