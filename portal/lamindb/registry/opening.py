@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -59,17 +60,15 @@ def open_registry(way: Way, *, writes: bool = False, limits: Limits = Limits()) 
         RegistryRefused: a right is missing; nothing was changed.
         RegistryError: anything else the database says.
     """
-    engine = _engine(way, limits, writes=writes)
-    try:
-        with telling(way), engine.connect() as connection:
-            yield connection
-            if writes:
-                connection.commit()
-    finally:
-        engine.dispose()
+    with telling(way), _engine(way, limits, writes=writes).connect() as connection:
+        yield connection
+        if writes:
+            connection.commit()
 
 
+@lru_cache(maxsize=64)
 def _engine(way: Way, limits: Limits, *, writes: bool) -> Engine:
+    """Return an engine that keeps no connection; kept itself, so that statements are compiled once."""
     if isinstance(way, SqliteWay):
         return _sqlite_engine(way, limits, writes=writes)
     return _postgres_engine(way, limits, writes=writes)
