@@ -233,7 +233,7 @@ def test_a_row_that_is_changed_at_the_last_moment_stays(
     fresh: tuple[Desk, str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, uid, folder = fresh
-    real = execution.remove_rows
+    real = removals.remove_rows
 
     def change(units: Units, removal: Any) -> None:
         execute(desk.way, "UPDATE lamindb_storage SET description = 'Theirs' WHERE uid = :uid", uid=uid)
