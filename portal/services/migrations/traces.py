@@ -64,9 +64,12 @@ def list_traces(work: Work, storage: Storage) -> tuple[Trace, ...]:
 
 
 def find_moved(work: Work, text: str) -> tuple[Trace, ...]:
-    """Return the locations in reach that a root once belonged to: the newest whose old root holds `text`."""
+    """Return the locations in reach that a root once belonged to: the newest whose old root holds `text`.
+
+    Only for what looks like a root, which has a slash: other searches are spared the query.
+    """
     wanted = text.strip().rstrip("/")
-    if len(wanted) < LEAST_CHARACTERS:
+    if len(wanted) < LEAST_CHARACTERS or "/" not in wanted:
         return ()
     query = (
         select(Migration)

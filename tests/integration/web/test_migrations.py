@@ -183,12 +183,12 @@ def test_a_search_for_an_old_root_finds_where_it_went(
 ) -> None:
     uid = moves.copy(managed, local_base / "moved")
     moves.cut_over(uid, "cells")
-    for text, is_found in ((f"{local_base}/cells", True), ("CELLS", True), ("ce", False), ("elsewhere", False)):
+    for text, is_found in ((f"{local_base}/cells", True), ("/CELLS", True), ("cells", False), ("/else", False)):
         page = client_as("rita").get("/infrastructure", query_string={"q": text}).text
         assert ("Moved from" in page) is is_found, text
-    assert "Moved from" not in client_as("otto").get("/infrastructure", query_string={"q": "cells"}).text
+    assert "Moved from" not in client_as("otto").get("/infrastructure", query_string={"q": "/cells"}).text
     assert f"Moved from <code>{local_base}/cells</code>" in client_as("rita").get(f"/storages/{managed}").text
     report = client_as("ada").get(f"/migrations/{uid}/report").text
     assert "Change the row of lab/atlas by hand" in report
     moves.wish(migrations.request_rollback, uid)
-    assert "Moved from" not in client_as("rita").get("/infrastructure", query_string={"q": "cells"}).text
+    assert "Moved from" not in client_as("rita").get("/infrastructure", query_string={"q": "/cells"}).text
