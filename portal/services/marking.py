@@ -5,8 +5,10 @@ fixed before), insert the rows there and here, and take back what was written if
 marker names the chosen instance, and the next try adopts it with its uid, and the instance's row where it has one.
 """
 
+import secrets
+import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -17,6 +19,7 @@ from portal.errors import Conflict, ContentMismatch, ObjectExists, StorageError
 from portal.lamindb.marker import UNKNOWN_INSTANCE, Marker, read_marker, render, write_marker
 from portal.models import Host, Storage
 from portal.permissions import Action, allows
+from portal.planning.retries import RetryPolicy, next_wait_seconds
 from portal.services.access import storage_target
 from portal.services.attachments import ensure_attached
 from portal.services.checks import keep_checks
@@ -37,6 +40,9 @@ log = structlog.get_logger("portal.services")
 Recheck = Callable[[Work], None]
 Links = Callable[[Work], tuple[int | None, int | None]]
 
+#: Within the time of a try: four looks in about a second and a half.
+_PATIENCE: Final = RetryPolicy(attempts=4, first_seconds=0.2, max_seconds=1.0)
+
 
 def save_tried(units: Units, attempt: Attempt, trial: Trial, recheck: Recheck, links: Links) -> str:
     """Save a tried root and return the location's uid. `links` gives connection and host of the row.
@@ -50,11 +56,12 @@ def save_tried(units: Units, attempt: Attempt, trial: Trial, recheck: Recheck, l
         recheck(work)
         check_free(work, trial)
     there = new_rows.prepare_row(units, attempt, trial)
-    wrote, row_id = False, None
-    if trial.mode is Mode.WRITABLE:
-        marker = marker_of(trial.uid, attempt.settled)
-        wrote = _at(trial.door, lambda backend: put_marker(backend, marker))
+    # A marker that was there before carries the same uid: only a new one may be taken back.
+    is_marking, row_id = trial.mode is Mode.WRITABLE, None
     try:
+        if is_marking:
+            marker = marker_of(trial.uid, attempt.settled)
+            _at(trial.door, lambda backend: put_marker(backend, marker))
         row_id = new_rows.add_row(there) if there else None
         with units.writing() as work:
             lock_registrations(work)
@@ -66,7 +73,7 @@ def save_tried(units: Units, attempt: Attempt, trial: Trial, recheck: Recheck, l
     except BaseException:
         if there and row_id is not None:
             new_rows.remove_row(there, row_id)
-        if wrote:
+        if is_marking and trial.marker is None:
             _take_back(units, trial)
         raise
     return trial.uid
@@ -108,33 +115,53 @@ def marker_of(uid: str, settled: Settled) -> Marker:
     return Marker(uid, settled.instance_slug or "", identity.hex, settled.instance_uid or "")
 
 
-def put_marker(backend: Backend, marker: Marker) -> bool:
-    """Write a marker where there is none and read it back; tell whether it was written now.
+def put_marker(backend: Backend, marker: Marker) -> None:
+    """Write a marker where there is none. What lies there afterwards decides, not what the server answered.
+
+    Two who mark one root in the same instant can both get an error or an answer that is no longer true, so each looks
+    again, and writes again where nothing is to be found.
 
     Raises:
-        Conflict: somebody marked the root since it was tried.
-        ContentMismatch: what was read back is something else.
+        Conflict: somebody else marked the root since it was tried.
+        ContentMismatch: what was written is not to be found.
+        StorageError: it could not be written.
     """
+    attempt = 1
+    while True:
+        try:
+            return _write_once(backend, marker)
+        except StorageError as error:
+            wait = next_wait_seconds(error, attempt, secrets.randbelow(1000) / 1000, _PATIENCE)
+            if wait is None:
+                raise
+        time.sleep(wait)
+        attempt += 1
+
+
+def _write_once(backend: Backend, marker: Marker) -> None:
     found = read_marker(backend)
+    if found is not None and found.storage_uid == marker.storage_uid:
+        return
     if found is None:
         data = render(marker).encode()
         try:
             backend.write(MARKER_KEY, [data], size_bytes=len(data))
         except ObjectExists:
-            found = read_marker(backend)
-            if found is None:  # an empty file, which LaminDB takes for no marker
+            if read_marker(backend) is None:  # an empty file, which LaminDB takes for no marker
                 write_marker(backend, marker)
-        if found is None:
-            if read_marker(backend) != marker:
-                raise ContentMismatch("The marker reads back differently.", hint="Somebody else may be marking here.")
-            return True
-    if found.storage_uid == marker.storage_uid:
-        return False
-    raise Conflict(
-        f"{backend.root} was marked by {found.owner_name} meanwhile. Nothing was saved.",
-        hint="Try again to see whose it is.",
-        field="root",
-    )
+        found = read_marker(backend)
+    if found is not None and found.storage_uid != marker.storage_uid:
+        raise Conflict(
+            f"{backend.root} was marked by {found.owner_name} meanwhile. Nothing was saved.",
+            hint="Try again to see whose it is.",
+            field="root",
+        )
+    if found != marker:
+        raise ContentMismatch(
+            "The marker reads back differently.",
+            hint="Somebody else may be marking here: look at it, then retry.",
+            retryable=found is None,
+        )
 
 
 def remove_marker(backend: Backend, uid: str) -> Marker | None:

@@ -196,7 +196,7 @@ def test_two_people_who_connect_one_root_at_once_make_one_location(
     def run() -> None:
         try:
             ends.append(connect_as(portal, "ada", bucket.form(instance="lab/atlas")).uid)
-        except Conflict as error:
+        except Exception as error:
             ends.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
@@ -206,6 +206,7 @@ def test_two_people_who_connect_one_root_at_once_make_one_location(
         thread.join()
     saved = [end for end in ends if isinstance(end, str)]
     assert len(saved) == 1, ends
+    assert [type(end) for end in ends if end not in saved] == [Conflict], ends
     assert bucket.keys()[MARKER].decode().startswith(saved[0])
     assert count(portal, Storage) == count(portal, Connection) == 1
 
