@@ -34,7 +34,12 @@ class Level(StrEnum):
     """How strong the evidence at the target is; equal size is no evidence and has no level."""
 
     NONE = ""
+    #: Bytes read again at the target and hashed.
     READ_BACK = "read_back"
+    #: A checksum of the whole object that the server computed.
+    SERVER = "server"
+    #: A composite checksum, recomputed from our parts.
+    PARTS = "parts"
 
 
 #: The object lies at the target as it should.
