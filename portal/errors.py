@@ -151,6 +151,12 @@ class AccessRefused(StorageError):
     code = "access_refused"
 
 
+class ObjectArchived(AccessRefused):
+    """The object lies in an archive tier and cannot be read before it is restored."""
+
+    code = "object_archived"
+
+
 class CredentialsRefused(StorageError):
     """The server does not accept the credentials at all: unknown key, wrong secret, expired token."""
 

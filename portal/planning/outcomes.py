@@ -64,6 +64,8 @@ class ObjectResult:
         is_ours: whether this migration wrote what lies at the target under this key, to be proven by `sha256` again.
         target_key: where it lies at the target, when not under `key` itself.
         lamin_hash: LaminDB's hash of the content, where it is not the MD5: of files above 50 MiB.
+        fault: the kind of error that a failed object met (`portal.errors`, its code); empty where it met none.
+        is_passing: whether that error may pass by itself, so that trying again unchanged may help.
     """
 
     key: str
@@ -80,6 +82,8 @@ class ObjectResult:
     is_ours: bool = False
     target_key: str | None = None
     lamin_hash: str | None = None
+    fault: str = ""
+    is_passing: bool = False
 
 
 def needs_look(result: ObjectResult) -> bool:

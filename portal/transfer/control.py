@@ -1,17 +1,27 @@
-"""Holds the threads of one shard together: stopping, ending early, and counters for whoever watches."""
+"""Holds the threads of one shard together: stopping, limits, ending early, and counters for whoever watches."""
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock
+from threading import Condition, Event, Lock
 from time import monotonic
 
 from portal.errors import BucketNotFound, CredentialsRefused, OutOfSpace, PortalError
+from portal.planning.throttle import MOST_CONCURRENCY, Bucket
+from portal.transfer.limits import Limits, read_limits
 
 #: How often the stop file is looked for, and the counters are written.
 _LOOK_SECONDS = 0.2
 _WRITE_SECONDS = 1.0
+
+#: How often limits are read again.
+_LIMITS_SECONDS = 0.5
+
+#: So many errors that pass, one after the other without an object that worked, end the shard: the server is gone.
+MOST_PASSING = 50
 
 #: Errors that every object of the shard would meet.
 FATAL = (OutOfSpace, CredentialsRefused, BucketNotFound)
@@ -27,22 +37,30 @@ class Progress:
 
     object_count: int
     total_bytes: int
+    failure_count: int = 0
 
 
 class Control:
     """Shared by the threads of one shard.
 
+    `limits_path` names the file in which a runner changes limits while the shard runs (`transfer.limits`); None: no
+    limits but `max_failures` and as many objects at a time as there are threads.
+
     Attributes:
         error: what ended the shard early; None when nothing did.
     """
 
-    def __init__(self, stop_path: str | None, progress_path: str | None, max_failures: int) -> None:
+    def __init__(
+        self, stop_path: str | None, progress_path: str | None, max_failures: int, limits_path: str | None = None
+    ) -> None:
         self.error: PortalError | None = None
-        self._stop_path, self._progress_path = stop_path, progress_path
-        self._left_failures = max_failures
-        self._halted, self._lock = Event(), Lock()
-        self._looked_at = self._written_at = float("-inf")
-        self._objects = self._bytes = 0
+        self._stop_path, self._progress_path, self._limits_path = stop_path, progress_path, limits_path
+        self._halted, self._lock, self._room = Event(), Lock(), Condition()
+        self._looked_at = self._written_at = self._limits_read_at = float("-inf")
+        self._objects = self._bytes = self._failures = self._at_work = 0
+        self._good_seen, self._failures_in_row = 0, 0
+        self._max_failures = max_failures
+        self._limits, self._bucket = Limits(), Bucket()
 
     def check(self) -> None:
         """Leave the thread when somebody asked to stop or the shard has ended.
@@ -80,21 +98,82 @@ class Control:
         self._halted.set()
 
     def count_failure(self, error: PortalError) -> None:
-        """Take one from the budget of failures; the last one ends the shard."""
+        """Take one from the budget of failures; what is beyond it ends the shard, as do many passing ones in a row."""
+        limits = self._fresh_limits()
         with self._lock:
-            self._left_failures -= 1
-            is_used_up = self._left_failures <= 0
+            self._failures += 1
+            good = self._objects - self._failures
+            if good > self._good_seen or not error.retryable:
+                self._good_seen, self._failures_in_row = max(good, self._good_seen), 0
+            self._failures_in_row += error.retryable
+            most = self._max_failures if limits.max_failures is None else limits.max_failures
+            is_used_up = self._failures >= most or self._failures_in_row >= min(most, MOST_PASSING)
         if is_used_up:
             self.halt(error)
 
     def add(self, *, object_count: int = 0, total_bytes: int = 0) -> None:
-        """Count what was done, and write the counters when it is time."""
+        """Count what was done, and write the counters when it is time.
+
+        Bytes are slowed to the limit: the call returns when the next ones may be moved, or the shard has ended.
+        """
         with self._lock:
             self._objects += object_count
             self._bytes += total_bytes
             if self._progress_path and monotonic() - self._written_at > _WRITE_SECONDS:
                 self._written_at = monotonic()
                 self._write(self._progress_path)
+        if total_bytes and self._limits_path:
+            self._slow_down(total_bytes)
+
+    def most_threads(self, usual: int) -> int:
+        """Return how many threads a shard needs, so that a raised limit finds some; without limits, `usual`."""
+        return max(usual, MOST_CONCURRENCY) if self._limits_path else usual
+
+    @contextmanager
+    def slot(self, usual: int) -> Iterator[None]:
+        """Hold one of the places for objects at a time, waiting where all are taken; `usual`: how many without a limit.
+
+        Raises:
+            Stopped: the shard ended meanwhile.
+        """
+        with self._room:
+            while self._at_work >= (self._fresh_limits().concurrency or usual):
+                self.check()
+                self._room.wait(_LOOK_SECONDS)
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._room:
+                self._at_work -= 1
+                self._room.notify()
+
+    def _slow_down(self, total_bytes: int) -> None:
+        self._fresh_limits()
+        with self._lock:
+            self._bucket = self._bucket.take(total_bytes, monotonic())
+        while not self._halted.is_set():
+            with self._lock:
+                wait = self._bucket.wait_seconds(monotonic())
+            if not wait:
+                return
+            try:
+                self.check()  # somebody may want to stop meanwhile
+            except Stopped:
+                return  # the caller's next look says so
+            self._halted.wait(min(wait, _LOOK_SECONDS))
+            self._fresh_limits()
+
+    def _fresh_limits(self) -> Limits:
+        """Return the limits, read again when it is time."""
+        now = monotonic()
+        if self._limits_path and now - self._limits_read_at > _LIMITS_SECONDS:
+            with self._lock:
+                self._limits_read_at = now
+                self._limits = read_limits(self._limits_path, self._limits)
+                if self._limits.bytes_per_second != self._bucket.bytes_per_second:
+                    self._bucket = self._bucket.limited(self._limits.bytes_per_second, now)
+        return self._limits
 
     def finish(self) -> None:
         """Write the last counters."""
@@ -105,7 +184,8 @@ class Control:
     def _write(self, path: str) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(f"{path}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"object_count": self._objects, "total_bytes": self._bytes}))
+        counters = {"object_count": self._objects, "total_bytes": self._bytes, "failure_count": self._failures}
+        temporary.write_text(json.dumps(counters))
         temporary.replace(path)
 
 
@@ -113,6 +193,6 @@ def read_progress(path: str) -> Progress:
     """Return the counters of a shard under way; zeros while there are none."""
     try:
         values = json.loads(Path(path).read_text())
-        return Progress(int(values["object_count"]), int(values["total_bytes"]))
+        return Progress(int(values["object_count"]), int(values["total_bytes"]), int(values.get("failure_count", 0)))
     except (OSError, ValueError, KeyError):
         return Progress(0, 0)

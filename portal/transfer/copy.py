@@ -20,6 +20,7 @@ from portal.transfer.work import (
     DEFAULT_OPENER,
     Digests,
     Opener,
+    failed,
     hash_object,
     hashed_chunks,
     opened,
@@ -72,7 +73,7 @@ class _Copier:
             raise
         except StorageError as error:
             self._control.count_failure(error)
-            return self._bad(item, Outcome.FAILED, str(error))
+            return failed(self._bad(item, Outcome.FAILED, ""), error)
         self._journal.finish(result)
         return result
 

@@ -18,7 +18,7 @@ class ShardOptions:
     Attributes:
         threads: objects at a time; memory is about `threads` times what a backend holds of one object.
         chunk_bytes: read at a time.
-        max_failures: so many failed objects end the shard: the fault is not in the objects.
+        max_failures: so many failed objects end the shard, where no limits say another number.
         retries: for errors that pass.
         timeouts: of each request.
         takes_rot: copy also what is not as LaminDB recorded it.
@@ -46,6 +46,7 @@ class ShardJob:
         verify_path: result segment that `verify_shard` writes.
         stop_path: the worker stops as soon as this file exists; None: it can't be stopped.
         progress_path: where counters are written at most once a second (see `read_progress`); None: nowhere.
+        limits_path: limits that may change while the shard runs (see `transfer.limits`); None: none.
     """
 
     shard_id: str
@@ -59,6 +60,7 @@ class ShardJob:
     target_access: S3Access | None = None
     stop_path: str | None = None
     progress_path: str | None = None
+    limits_path: str | None = None
     options: ShardOptions = field(default_factory=ShardOptions)
 
 

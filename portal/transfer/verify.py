@@ -13,7 +13,16 @@ from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
 from portal.transfer.segments import read_results
-from portal.transfer.work import DEFAULT_OPENER, Opener, hash_object, opened, run_objects, run_shard, with_retries
+from portal.transfer.work import (
+    DEFAULT_OPENER,
+    Opener,
+    failed,
+    hash_object,
+    opened,
+    run_objects,
+    run_shard,
+    with_retries,
+)
 
 
 def verify_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
@@ -49,7 +58,7 @@ class _Verifier:
             raise
         except StorageError as error:
             self._control.count_failure(error)
-            return replace(copied, outcome=Outcome.FAILED, reason=f"It could not be read back. {error}")
+            return failed(copied, error, "It could not be read back. ")
 
     def _verify(self, copied: ObjectResult) -> ObjectResult:
         now = self._source.info(copied.key)

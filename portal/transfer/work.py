@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from hashlib import md5, sha256
 from time import monotonic
 from typing import Protocol, TypeVar
@@ -14,8 +15,8 @@ from portal.backends.base import Backend, Readable, S3Access, Timeouts
 from portal.errors import OutOfSpace, PortalError, StorageError
 from portal.lamindb.hashes import MD5, WHOLE_BYTES, FileHasher, encode
 from portal.planning.listings import key_order
-from portal.planning.outcomes import GOOD, ObjectResult
-from portal.planning.retries import RetryPolicy, next_wait_seconds
+from portal.planning.outcomes import GOOD, ObjectResult, Outcome
+from portal.planning.retries import RetryPolicy, is_passing, next_wait_seconds
 from portal.transfer.control import FATAL, Control, Stopped
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult, exceptions_of, summarise
 from portal.transfer.segments import Segment, write_segment
@@ -133,6 +134,17 @@ def with_retries(call: Callable[[], Answer], control: Control, policy: RetryPoli
         control.wait(wait)
 
 
+def failed(result: ObjectResult, error: StorageError, lead: str = "") -> ObjectResult:
+    """Return the result of an object that met an error of its own: the kind of that error, and whether it passes."""
+    return replace(
+        result,
+        outcome=Outcome.FAILED,
+        reason=f"{lead}{error}",
+        fault="" if type(error) is StorageError else error.code,
+        is_passing=is_passing(error),
+    )
+
+
 def run_objects(
     items: Iterable[Item], work: Callable[[Item], ObjectResult], control: Control, threads: int
 ) -> list[ObjectResult]:
@@ -141,7 +153,8 @@ def run_objects(
     def guarded(item: Item) -> ObjectResult | None:
         try:
             control.check()
-            result = work(item)
+            with control.slot(threads):
+                result = work(item)
         except Stopped:
             return None
         except FATAL as error:
@@ -153,7 +166,7 @@ def run_objects(
         control.add(object_count=1)
         return result
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="shard") as pool:
+    with ThreadPoolExecutor(control.most_threads(threads), thread_name_prefix="shard") as pool:
         results = [result for result in pool.map(guarded, items) if result is not None]
     return sorted(results, key=lambda result: key_order(result.key))
 
@@ -164,7 +177,7 @@ def run_shard(job: ShardJob, path: str, step: Callable[[Control], tuple[Sequence
     `step` returns the results and whether they are complete.
     """
     started = monotonic()
-    control = Control(job.stop_path, job.progress_path, job.options.max_failures)
+    control = Control(job.stop_path, job.progress_path, job.options.max_failures, job.limits_path)
     results: Sequence[ObjectResult] = ()
     segment: Segment | None = None
     try:

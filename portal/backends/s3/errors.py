@@ -19,6 +19,7 @@ from portal.errors import (
     ContentMismatch,
     CredentialsRefused,
     NameRefused,
+    ObjectArchived,
     ObjectExists,
     ObjectNotFound,
     OutOfSpace,
@@ -127,7 +128,7 @@ def _known(code: str, asked: Asked, said: str | None) -> StorageError | None:
     if code in _BAD_NAME or (code == "InvalidArgument" and said and "name" in said.lower()):
         return NameRefused(f"The server cannot hold an object named {asked.key}.", server_message=said)
     if code == "InvalidObjectState":
-        return AccessRefused(f"{name} is archived.", hint="Restore it from the archive first.", server_message=said)
+        return ObjectArchived(f"{name} is archived.", hint="Restore it from the archive first.", server_message=said)
     return None
 
 

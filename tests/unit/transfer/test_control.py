@@ -1,0 +1,156 @@
+"""Limits that change while a shard runs."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from portal.errors import AccessRefused, Unreachable
+from portal.transfer.control import MOST_PASSING, Control, Stopped, read_progress
+from portal.transfer.limits import Limits, read_limits, write_limits
+
+PASSING, PERMANENT = Unreachable("No answer.", retryable=True), AccessRefused("No.")
+
+
+def seconds_for(control: Control, chunks: int, chunk_bytes: int) -> float:
+    started = time.monotonic()
+    for _ in range(chunks):
+        control.add(total_bytes=chunk_bytes)
+    return time.monotonic() - started
+
+
+def test_bytes_are_slowed_to_the_limit(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(bytes_per_second=1_000_000))
+    assert 0.4 <= seconds_for(Control(None, None, 9, path), 10, 50_000) <= 1.5
+
+
+def test_threads_share_the_limit(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(bytes_per_second=1_000_000))
+    control = Control(None, None, 9, path)
+    started = time.monotonic()
+    threads = [threading.Thread(target=seconds_for, args=(control, 4, 50_000)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - started >= 0.7
+
+
+def test_a_limit_that_is_lifted_ends_a_wait_under_way_within_two_seconds(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(bytes_per_second=1000))
+    control = Control(None, None, 9, path)
+    threading.Timer(0.3, write_limits, (path, Limits())).start()
+    assert seconds_for(control, 1, 1_000_000) < 2
+
+
+def test_a_limit_set_in_mid_shard_is_heeded(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    control = Control(None, None, 9, path)
+    assert seconds_for(control, 100, 1_000_000) < 0.5
+    write_limits(path, Limits(bytes_per_second=1_000_000))
+    time.sleep(0.6)
+    assert seconds_for(control, 4, 200_000) >= 0.5
+
+
+def test_a_shard_told_to_stop_does_not_wait_for_its_limit(tmp_path: Path) -> None:
+    path, stop = str(tmp_path / "limits.json"), tmp_path / "stop"
+    write_limits(path, Limits(bytes_per_second=1000))
+    control = Control(str(stop), None, 9, path)
+    threading.Timer(0.3, stop.touch).start()
+    assert seconds_for(control, 1, 1_000_000) < 2
+    with pytest.raises(Stopped):
+        control.check()
+
+
+def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_be_raised(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(concurrency=2))
+    control, lock, inside, most = Control(None, None, 9, path), threading.Lock(), [0], [0, 0]
+    go_on = threading.Event()
+
+    def work(at: int) -> None:
+        with control.slot(8):
+            with lock:
+                inside[0] += 1
+                most[at] = max(most[at], inside[0])
+            go_on.wait(10)
+            with lock:
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=work, args=(0,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    assert most[0] == 2
+    write_limits(path, Limits(concurrency=5))
+    time.sleep(1.2)
+    assert most[0] == 5
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_without_limits_the_usual_number_works_at_a_time() -> None:
+    control = Control(None, None, 9)
+    assert control.most_threads(8) == 8
+    with control.slot(1):
+        waiting = threading.Thread(target=lambda: control.slot(1).__enter__())
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def test_permanent_errors_end_a_shard_only_when_the_budget_is_used_up() -> None:
+    control = Control(None, None, MOST_PASSING * 3)
+    for _ in range(MOST_PASSING * 3 - 1):
+        control.count_failure(PERMANENT)
+        control.add(object_count=1)
+    assert control.error is None
+    control.count_failure(PERMANENT)
+    assert control.error is PERMANENT
+
+
+def test_passing_errors_in_a_row_end_a_shard_early_and_one_that_works_begins_a_new_row() -> None:
+    control = Control(None, None, 10_000)
+    for _ in range(MOST_PASSING - 1):
+        control.count_failure(PASSING)
+        control.add(object_count=1)
+    control.add(object_count=1)
+    for _ in range(MOST_PASSING - 1):
+        control.count_failure(PASSING)
+        control.add(object_count=1)
+    assert control.error is None
+    control.count_failure(PASSING)
+    assert control.error is PASSING
+
+
+def test_a_budget_that_is_raised_meanwhile_counts(tmp_path: Path) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(max_failures=3))
+    control = Control(None, None, 1, path)
+    for _ in range(2):
+        control.count_failure(PERMANENT)
+    assert control.error is None
+    control.count_failure(PERMANENT)
+    assert control.error is PERMANENT
+
+
+def test_failures_are_told_to_whoever_watches(tmp_path: Path) -> None:
+    control = Control(None, str(tmp_path / "progress.json"), 100)
+    control.count_failure(PERMANENT)
+    control.finish()
+    assert read_progress(str(tmp_path / "progress.json")).failure_count == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"bytes_per_second": "much"}', json.dumps({"concurrency": 1})])
+def test_limits_that_make_no_sense_leave_those_before(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "limits.json"
+    path.write_text(text)
+    assert read_limits(str(path), Limits(concurrency=3)) == Limits(concurrency=3)
