@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Estimate:
         return words_for_range(self.low_seconds, self.high_seconds)
 
 
+#: The later half of the samples is cut into so many parts at most; the quartiles of their rates widen the range.
+_PARTS = 8
+
 #: Slow and fast cases measured on one machine and one network link; only for the time before anything moved.
 _SLOW_BYTES, _FAST_BYTES = 20e6, 200e6
 _SLOW_OBJECTS, _FAST_OBJECTS = 50.0, 1000.0
@@ -49,16 +53,17 @@ def estimate(samples: Sequence[Sample], object_count: int, total_bytes: int) -> 
     """Return what the rest of `object_count` and `total_bytes` takes, from samples in order of time.
 
     None while fewer than two samples, or no progress between them, give no rate. The range spans the rates of the whole
-    time and of its later half, by objects and by bytes.
+    time, of its later half, and the quartiles of the parts of that half, by objects and by bytes: a pace that changes
+    much gives a wide range.
     """
     if len(samples) < 2:
         return None
-    last = samples[-1]
-    spans = ((samples[0], last), (samples[(len(samples) - 1) // 2], last))
-    rests = [rest for first, end in spans for rest in _rests(first, end, object_count, total_bytes)]
+    last, later = samples[-1], samples[(len(samples) - 1) // 2 :]
+    rates = [_rates(samples[0], last), _rates(later[0], last), *_quartiles(later)]
+    rests = [rest for rate in rates for rest in _rests(last, rate, object_count, total_bytes)]
     if not rests:
         return None
-    bytes_rate, objects_rate = _rates(*spans[1])
+    bytes_rate, objects_rate = rates[1]
     return Estimate(min(rests), max(rests), bytes_rate, objects_rate)
 
 
@@ -81,9 +86,19 @@ def _rates(first: Sample, last: Sample) -> tuple[float, float]:
     return (last.total_bytes - first.total_bytes) / seconds, (last.object_count - first.object_count) / seconds
 
 
-def _rests(first: Sample, last: Sample, object_count: int, total_bytes: int) -> list[float]:
-    bytes_rate, objects_rate = _rates(first, last)
-    by_kind = ((total_bytes - last.total_bytes, bytes_rate), (object_count - last.object_count, objects_rate))
+def _quartiles(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+    """Return the lower and the upper quartile of the rates of equal parts; none where there are fewer than four."""
+    size = max(1, (len(samples) - 1) // _PARTS)
+    edges = samples[::-size][::-1]
+    parts = [_rates(first, last) for first, last in pairwise(edges)]
+    if len(parts) < 4:
+        return []
+    columns = [sorted(column) for column in zip(*parts, strict=True)]
+    return [(columns[0][at], columns[1][at]) for at in (len(parts) // 4, (3 * len(parts)) // 4)]
+
+
+def _rests(last: Sample, rates: tuple[float, float], object_count: int, total_bytes: int) -> list[float]:
+    by_kind = ((total_bytes - last.total_bytes, rates[0]), (object_count - last.object_count, rates[1]))
     if all(rest <= 0 for rest, _ in by_kind):
         return [0.0]
     return [rest / rate for rest, rate in by_kind if rest > 0 and rate > 0]

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 from portal.errors import AccessRefused, StorageError, Unreachable
 from portal.planning.estimates import Sample, estimate, guess, words_for_range
-from portal.planning.merkle import merkle_root
 from portal.planning.retries import RetryPolicy, is_passing, next_wait_seconds
 
 PASSING = Unreachable("No answer.", retryable=True)
@@ -53,6 +52,19 @@ def test_small_objects_at_the_end_widen_the_range() -> None:
     assert found.high_seconds == pytest.approx(90)
 
 
+def test_a_pace_that_changes_widens_the_range() -> None:
+    steady = estimate([Sample(at, 0, at * 1000) for at in range(41)], 0, 80_000)
+    sizes = [0]
+    for at in range(40):
+        sizes.append(sizes[-1] + (200 if at // 3 % 2 else 1800))
+    wild = estimate([Sample(at, 0, size) for at, size in enumerate(sizes)], 0, 2 * sizes[-1])
+    assert steady is not None
+    assert wild is not None
+    assert (steady.low_seconds, steady.high_seconds) == (40, 40)
+    assert wild.low_seconds < 25
+    assert wild.high_seconds > 60
+
+
 def test_what_is_done_takes_no_more_time() -> None:
     found = estimate([Sample(0, 0, 0), Sample(10, 10, 1000)], 10, 1000)
     assert found is not None
@@ -77,19 +89,3 @@ def test_ranges_read_as_people_say_them(low: float, high: float, words: str) -> 
 def test_a_guess_goes_by_the_slower_of_objects_and_bytes() -> None:
     assert guess(1_000_000, 0).low_seconds == 2000
     assert guess(1, 10**12).high_seconds == 100_000
-
-
-DIGESTS = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), max_size=9)
-
-
-@given(DIGESTS, DIGESTS)
-def test_different_digests_have_different_roots(first: list[str], second: list[str]) -> None:
-    assert (merkle_root(first) == merkle_root(second)) == (first == second)
-
-
-def test_the_root_of_one_known_list_stays_what_it_is() -> None:
-    # RFC 6962's tree over the leaves 00…, 11…, 22…: H(1, H(1, l0, l1), l2), worked out by hand with hashlib.
-    assert merkle_root(["00" * 32, "11" * 32, "22" * 32]) == KNOWN_ROOT
-
-
-KNOWN_ROOT = "cfdd57c49cf0b23df41b9ff2fce70eed9d15fd0242a185dbdb5b918f8b140cce"
