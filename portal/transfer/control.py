@@ -101,8 +101,8 @@ class Control:
         """Take one from the budget of failures; what is beyond it ends the shard, as do many passing ones in a row."""
         limits = self._fresh_limits()
         with self._lock:
-            self._failures += 1
             good = self._objects - self._failures
+            self._failures += 1
             if good > self._good_seen or not error.retryable:
                 self._good_seen, self._failures_in_row = max(good, self._good_seen), 0
             self._failures_in_row += error.retryable
