@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("infrastructure", "registry", "artifacts")
+NAMES = ("infrastructure", "registry", "artifacts", "engine", "planning")
 
 
 def main() -> int:
