@@ -62,7 +62,10 @@ def _measured(plan: Plan, load: Workload, routes: Sequence[str]) -> list[Sample]
     for route in ("s3",) if load.is_listed else routes:
         samples = []
         for sample in run_listing(plan, load) if load.is_listed else run_row(plan, load, route):
-            print(f"  {route} {sample.round}: {sample.tool} {sample.wall_seconds:.2f} s", flush=True)
+            print(
+                f"  {route} {sample.round}: {sample.tool} {sample.failure or f'{sample.wall_seconds:.2f} s'}",
+                flush=True,
+            )
             samples.append(sample)
         for row in report.rows(samples):
             print(f"\n{report.table(*row)}\nours: {report.phases(row[2])}\n", flush=True)

@@ -66,9 +66,14 @@ class Line:
         return self.samples[-1].read_back_bytes > 0
 
 
+def unable(samples: Iterable[Sample]) -> list[str]:
+    """Return one line for each peer that did not do a row."""
+    return [f"{each.workload}, {each.route}: {each.tool} failed ({each.failure})." for each in samples if each.failure]
+
+
 def rows(samples: Iterable[Sample]) -> Iterator[tuple[str, str, list[Line]]]:
     """Yield workload, route and lines, in the order of the runs."""
-    order = sorted(samples, key=lambda sample: (sample.workload, sample.route))
+    order = sorted((each for each in samples if not each.failure), key=lambda sample: (sample.workload, sample.route))
     for (workload, route), group in groupby(order, key=lambda sample: (sample.workload, sample.route)):
         tools: dict[str, list[Sample]] = {}
         for sample in group:
@@ -158,7 +163,7 @@ def write(samples: Sequence[Sample], loads: Sequence[str]) -> None:
     """Put the tables into docs/benchmarks.md, between the marks."""
     text = DOCUMENT.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    body = "\n".join(table(*row) for row in rows(samples))
+    body = "\n".join([*(table(*row) for row in rows(samples)), *(f"{line}\n" for line in unable(samples))])
     DOCUMENT.write_text(f"{before}{BEGIN}{machine(samples, loads)}\n{body}{END}{after}")
 
 

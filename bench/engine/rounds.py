@@ -21,7 +21,13 @@ CHECKED = " + check"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run of one tool. `levels`: objects by the evidence at the target; `phases`: seconds inside ours."""
+    """One run of one tool.
+
+    Attributes:
+        levels: objects by the evidence at the target.
+        phases: seconds inside ours.
+        failure: why a peer did not do it; empty when it did.
+    """
 
     workload: str
     route: str
@@ -33,6 +39,7 @@ class Sample:
     levels: dict[str, int] = field(default_factory=dict)
     read_back_bytes: int = 0
     phases: dict[str, float] = field(default_factory=dict)
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +62,30 @@ class Plan:
 
 
 def run_row(plan: Plan, load: Workload, route: str) -> Iterator[Sample]:
-    """Yield every run of one workload on one route, in turn.
+    """Yield every run of one workload on one route, in turn. A peer that fails is not asked again.
 
     Raises:
-        Failed: a tool ended badly, or left something wrong.
+        Failed: ours ended badly, or left something wrong.
     """
+    unable: set[str] = set()
     folder = plan.root / "served"
     source = filled(folder / "buckets", load)
     ends = route.split("-")
     for number in range(1, plan.rounds + 1):
         is_read_back = False
         for name in (tools.OURS, *tools.PEERS):
-            if not plan.wants(name):
+            if not plan.wants(name) or name in unable:
                 continue
             target = Place(ends[-1], fresh(folder / "buckets" / "target"))
             trip = Trip(Place(ends[0], source), target, BenchServer(folder), fresh(plan.root / "scratch"))
             program = _program(plan, name, trip)
             if program is None:
                 continue
-            sample = _run(trip, program, Sample(load.name, route, name, number, 0, 0, 0), load)
+            sample = _tried(trip, program, Sample(load.name, route, name, number, 0, 0, 0), load)
             yield sample
-            if name == tools.OURS:
+            if sample.failure:
+                unable.add(name)
+            elif name == tools.OURS:
                 is_read_back = Level.READ_BACK.value in sample.levels
             elif is_read_back and name != "s3fs":
                 yield _checked(trip, sample)
@@ -107,6 +117,16 @@ def run_listing(plan: Plan, load: Workload) -> Iterator[Sample]:
 
 def _program(plan: Plan, name: str, trip: Trip) -> Program | None:
     return tools.ours(trip, workers=plan.workers) if name == tools.OURS else tools.PEERS[name](trip)
+
+
+def _tried(trip: Trip, program: Program, sample: Sample, load: Workload) -> Sample:
+    """Run a tool; what a peer can't do is told in its sample."""
+    try:
+        return _run(trip, program, sample, load)
+    except Failed as error:
+        if sample.tool == tools.OURS:
+            raise
+        return replace(sample, failure=str(error).strip().splitlines()[-1][:200])
 
 
 def _run(trip: Trip, program: Program, sample: Sample, load: Workload) -> Sample:

@@ -98,7 +98,7 @@ def _rclone_list(trip: Trip, *options: str) -> Program:
 
 #: Every peer that lists, by name; the second rclone asks folder by folder, 32 at a time.
 LISTERS: dict[str, Callable[[Trip], Program]] = {
-    "s5cmd": lambda trip: _program(trip, [*_s5cmd(trip), "ls", f"s3://{trip.source.bucket}/*"]),
+    "s5cmd": lambda trip: _program(trip, [*_s5cmd(trip)[:-1], "info", "ls", f"s3://{trip.source.bucket}/*"]),
     "rclone": lambda trip: _rclone_list(trip, "--fast-list"),
     "rclone by folder": _rclone_list,
     "s3fs": lambda trip: _program(
