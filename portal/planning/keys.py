@@ -60,7 +60,7 @@ def exclusion_of(key: str, rules: KeyRules) -> tuple[Reason, str] | None:
     """Return why a key is left out, with a detail for names that cannot be held; None for one that moves."""
     if (reason := _own_reason(key)) is not None:
         return reason, ""
-    if any(key.startswith(prefix) for prefix in rules.nested):
+    if key.startswith(rules.nested):
         return Reason.NESTED, ""
     if not rules.holds_folder_keys and key.endswith("/") and "//" not in key:
         return Reason.FOLDER_KEY, ""
@@ -70,6 +70,24 @@ def exclusion_of(key: str, rules: KeyRules) -> tuple[Reason, str] | None:
 
 def name_fault(key: str, rules: KeyRules) -> str:
     """Return what is wrong with a name for the target; empty for nothing."""
+    return "" if _is_plain(key, rules) else _first_fault(key, rules)
+
+
+def _is_plain(key: str, rules: KeyRules) -> bool:
+    """Tell at a glance that nothing can be wrong with a key, as with nearly all of millions; False says nothing."""
+    return (
+        key.isascii()
+        and key[:1] not in "./"
+        and key[-1] != "/"
+        and "/." not in key
+        and "//" not in key
+        and "\0" not in key
+        and (rules.max_key_bytes is None or len(key) <= rules.max_key_bytes)
+        and (rules.max_part_bytes is None or len(key) <= rules.max_part_bytes)
+    )
+
+
+def _first_fault(key: str, rules: KeyRules) -> str:
     parts = key.split("/")
     encoded = key.encode("utf-8", "surrogateescape")
     longest = max(len(part.encode("utf-8", "surrogateescape")) for part in parts)
@@ -116,4 +134,8 @@ def _own_reason(key: str) -> Reason | None:
 
 
 def _is_utf8(key: str) -> bool:
-    return not any(0xD800 <= ord(character) < 0xE000 for character in key)
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
