@@ -42,6 +42,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PORTAL_SESSION_HOURS", "336", "Hours after which an unused sign-in ends."),
     Setting("PORTAL_SOAK_DAYS", "7", "Days for which rolling back is offered after a cut-over."),
     Setting("PORTAL_FENCE_MINUTES", "30", "Minutes for which a cut-over may hold writers off before the fence lifts."),
+    Setting(
+        "PORTAL_MAX_ERRORS",
+        "1000",
+        "Failing objects after which a move stops for attention, unless it has its own number.",
+    ),
     Setting("PORTAL_QUIET_HOURS", "24", "Hours without anything new at the old root before a move can be released."),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs are JSON lines on stderr."),
     Setting("PORTAL_ACCOUNT", "none", "Handle the command line acts as when `--as` is not given."),
@@ -80,6 +85,7 @@ class Settings:
     soak_days: int = 7
     fence_minutes: int = 30
     quiet_hours: int = 24
+    max_errors: int = 1000
     log_level: str = "INFO"
 
     @property
@@ -140,6 +146,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         soak_days=read.take("PORTAL_SOAK_DAYS", "7", _number(1, 365), 7),
         fence_minutes=read.take("PORTAL_FENCE_MINUTES", "30", _number(1, 1440), 30),
         quiet_hours=read.take("PORTAL_QUIET_HOURS", "24", _number(0, 8784), 24),
+        max_errors=read.take("PORTAL_MAX_ERRORS", "1000", _number(1, 1_000_000), 1000),
         log_level=read.take("PORTAL_LOG_LEVEL", "INFO", _log_level, "INFO"),
     )
     if read.faults:

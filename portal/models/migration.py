@@ -28,6 +28,11 @@ class Migration(Base):
     `sweep_at`: when the old root is looked at next for what was written there since the cut-over; None: never.
     `leaves_unreferenced`: objects that no attached registry refers to stay behind. `takes_rot`: objects whose bytes
     are not those LaminDB recorded are copied all the same; a person looked at them.
+    Limits are None where there is none: `concurrency` is objects at a time per worker, `worker_count` workers at once,
+    `max_errors` failing objects before it stops for attention (None: the setting's).
+    `start_at`: nothing is copied before; `hours` as `20:00-06:00` of `zone`: nothing outside. `waits_until` is when a
+    runner looks again because of them; None: it does not wait.
+    `rates` is a bounded log of the pace (`planning.rates`), loaded only where it is drawn.
     `plan` and `progress` are small JSON summaries (counts, bytes, first examples), never lists of objects.
     """
 
@@ -56,6 +61,16 @@ class Migration(Base):
     target_storage_uid: Mapped[str | None] = mapped_column(String(12))
     leaves_unreferenced: Mapped[bool] = mapped_column(default=False, server_default=false())
     takes_rot: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    bandwidth_bytes_per_second: Mapped[int | None] = mapped_column(BigInteger)
+    concurrency: Mapped[int | None]
+    worker_count: Mapped[int | None]
+    max_errors: Mapped[int | None]
+    start_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    hours: Mapped[str | None] = mapped_column(String(11))
+    zone: Mapped[str | None] = mapped_column(String(64))
+    waits_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    rates: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
 
     pass_number: Mapped[int] = mapped_column(default=1)
     planned_count: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -120,7 +135,11 @@ class Shard(Base):
 
 
 class ShardException(Base):
-    """One object that needs a person's look: a conflict, a failure, a change during copying."""
+    """One object that needs a person's look: a conflict, a failure, a change during copying.
+
+    `kind` is its outcome, or the kind of error it met. `is_passing`: another try, unchanged, may help. `is_chosen`: a
+    person asked to try it alone.
+    """
 
     __tablename__ = "shard_exception"
 
@@ -131,9 +150,14 @@ class ShardException(Base):
     key: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
+    is_passing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_chosen: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index("ix_shard_exception_migration_kind", "migration_id", "kind", "id"),)
+    __table_args__ = (
+        Index("ix_shard_exception_migration_kind", "migration_id", "kind", "id"),
+        Index("ix_shard_exception_migration", "migration_id", "id"),
+    )
 
 
 class Runner(Base):

@@ -1,7 +1,7 @@
 """One migration under a lease: its facts, its writes, and waiting for workers without losing the lease."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -14,12 +14,15 @@ from portal import database
 from portal.config import Settings
 from portal.models import Connection, Host, Migration
 from portal.planning.roots import parse_root
+from portal.planning.schedules import opens_at
 from portal.planning.states import MOVES, Event, MigrationState, move
 from portal.runner.jobs import Answer, Ends, guarded
 from portal.services.access import load_actor
 from portal.services.events import Change, record
+from portal.services.migrations.controls import Limits, limits_of, schedule_of
 from portal.services.migrations.doors import REPOINT, REWRITE, RegistryDoor, doors_of
 from portal.services.migrations.leases import Lease, renew
+from portal.services.migrations.waiting import WAITING
 from portal.services.reach import Door, access_of, make_door
 from portal.services.vault import Vault
 from portal.services.work import Work
@@ -34,6 +37,9 @@ STOP_SECONDS = 15.0
 #: What a worker died over so often is not given to another one.
 MOST_DEATHS = 3
 AFTER_DEATHS = "Look at the runner's log and at the memory of its machine, then retry."
+
+#: A fence that ends within this is not relied on any more.
+FENCE_MARGIN = timedelta(seconds=20)
 
 #: What stops workers in mid-shard; other wishes wait for the end of a step.
 _URGENT = frozenset({Event.CANCEL, Event.PAUSE})
@@ -109,6 +115,8 @@ class Facts:
     target_uid: str | None = None
     takes_rot: bool = False
     is_sweep_due: bool = False
+    has_times: bool = False
+    is_waiting: bool = False
 
     @property
     def is_repoint(self) -> bool:
@@ -127,12 +135,15 @@ class Held:
     def __init__(self, work: Work, migration: Migration) -> None:
         self.work, self.migration = work, migration
 
-    def move(self, event: Event, message: str = "", hint: str = "") -> None:
-        """Make a move, say what happened, and record it as an event of whoever made the migration."""
+    def move(self, event: Event, message: str = "", hint: str = "", facts: Mapping[str, object] | None = None) -> None:
+        """Make a move, say what happened, and record it as an event of whoever made the migration.
+
+        `facts`: numbers for the event.
+        """
         row, before = self.migration, self.migration.state
         row.state = move(MigrationState(before), event).value
         row.message, row.hint = message, hint
-        after = {"state": row.state} | ({"message": message} if message else {})
+        after = {"state": row.state, **(facts or {})} | ({"message": message} if message else {})
         record(self.work, f"migration.{_WORDS[event]}", row, Change({"state": before}, after))
 
     def note(self, **values: object) -> None:
@@ -141,10 +152,14 @@ class Held:
 
 
 class Drive:
-    """The lease on one migration and what can be done under it."""
+    """The lease on one migration and what can be done under it.
+
+    Attributes:
+        limits: as the row said when it was last read.
+    """
 
     def __init__(self, tools: Tools, lease: Lease) -> None:
-        self.tools, self.lease = tools, lease
+        self.tools, self.lease, self.limits = tools, lease, Limits()
         self._ticked_at = tools.clock()
         self._is_wanted_elsewhere = False
 
@@ -168,7 +183,7 @@ class Drive:
         """Read the row."""
         with database.read() as session:
             row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
-            work = self._work(session, row)
+            work, self.limits = self._work(session, row), limits_of(row)
             return Facts(
                 uid=row.uid,
                 storage_uid=row.storage.uid if row.storage else "",
@@ -187,6 +202,8 @@ class Drive:
                 target_uid=row.target_storage_uid,
                 takes_rot=row.takes_rot,
                 is_sweep_due=row.sweep_at is not None and row.sweep_at <= self.tools.clock(),
+                has_times=not schedule_of(row).is_empty,
+                is_waiting=row.waits_until is not None,
             )
 
     @contextmanager
@@ -201,8 +218,8 @@ class Drive:
             renew(session, self.lease, now)
             row = session.get_one(Migration, self.lease.migration_id, populate_existing=True)
             yield Held(self._work(session, row), row)
-            events = MOVES[MigrationState(row.state)]
-            self._is_wanted_elsewhere = bool(row.wish) and Event(row.wish) in _URGENT & set(events)
+            self.limits = limits_of(row)
+            self._is_wanted_elsewhere = _is_to_leave(row, now)
 
     def _work(self, session: database.Session, row: Migration) -> Work:
         actor = load_actor(session, row.created_by, via="runner", address=self.tools.name[:64])
@@ -238,8 +255,10 @@ class Drive:
             raise
         return future.result()
 
-    def tick(self, progress: Callable[[], dict[str, Any]] | None = None) -> bool:
+    def tick(self, report: Callable[[Held], None] | None = None) -> bool:
         """Keep lease and heartbeat alive, and tell whether to leave the step. Writes at most once a second.
+
+        `report` writes how far the step is.
 
         Raises:
             LeaseLost: somebody else has the lease.
@@ -251,8 +270,8 @@ class Drive:
         if now - self._ticked_at >= RENEW:
             self._ticked_at = now
             with self.writing() as held:
-                if progress is not None:
-                    held.migration.progress = progress()
+                if report is not None:
+                    report(held)
         return self._is_wanted_elsewhere
 
     def tell_workers_to_stop(self) -> None:
@@ -276,6 +295,17 @@ class Drive:
     def trouble_of(self, answer: Answer, *, may_end: bool = False) -> None:
         """Stop the migration with the error of a job."""
         self.trouble(answer.error, answer.hint, is_final=may_end and answer.is_refused)
+
+
+def _is_to_leave(row: Migration, now: datetime) -> bool:
+    """Tell whether a step ends before its time: a person wishes so, its hours are over, or its fence is."""
+    state = MigrationState(row.state)
+    if row.wish and Event(row.wish) in _URGENT & set(MOVES[state]):
+        return True
+    if state in WAITING - {MigrationState.PLANNED}:
+        return opens_at(schedule_of(row), now) is not None
+    until = (row.plan or {}).get("fence_until") if state is MigrationState.FENCED else None
+    return until is not None and datetime.fromisoformat(until) - now <= FENCE_MARGIN
 
 
 def _door(work: Work, text: str, connection: Connection | None, host: Host | None, region: str | None) -> Door:

@@ -6,6 +6,7 @@ from portal.planning.keys import Reason
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import Aims, Inspection, PlanJob, inspect, make_plan
+from portal.runner.passes import begin_pass
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, FORWARD, Plan
 from portal.transfer.summary import PlanSummary, Tally
@@ -40,7 +41,8 @@ def plan_first(drive: Drive, facts: Facts) -> None:
         row.planned_count, row.planned_bytes = summary.object_count, summary.total_bytes
         warnings = [*(row.plan or {}).get("warnings", []), *_warnings(summary)]
         held.note(**{"pass": row.pass_number}, summary=summary.as_dict(), warnings=warnings, deltas=0)
-        held.move(Event.PLAN_MADE)
+        begin_pass(held, plan, "first")
+        held.move(Event.PLAN_MADE, facts={"objects": summary.object_count, "bytes": summary.total_bytes})
 
 
 def plan_delta(drive: Drive, facts: Facts) -> None:
@@ -57,6 +59,7 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
         row = held.migration
         ledger.replace_plan(held.work.session, row, FORWARD, row.pass_number, plan, held.work.now)
         held.note(**{"pass": row.pass_number}, is_clean=not plan.shards)
+        begin_pass(held, plan, "changes")
 
 
 def plan_back(drive: Drive, facts: Facts, number: int) -> None:

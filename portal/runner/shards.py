@@ -8,8 +8,11 @@ from time import monotonic
 from typing import Any
 
 from portal import database
+from portal.models import Migration
 from portal.planning.estimates import Sample, estimate
-from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Interrupted
+from portal.planning.rates import RateLog, read_rates
+from portal.runner.controls import Sharing
+from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Held, Interrupted
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
@@ -18,8 +21,6 @@ from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult
 from portal.transfer.shards import shard_files
 from portal.transfer.verify import verify_shard
-
-_MOST_SAMPLES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,19 @@ class Meter:
     def __init__(self, rows: list[ShardRow]) -> None:
         self._rows = {row.id: row for row in rows}
         self._furthest: dict[int, Progress] = {}
-        self._samples: list[Sample] = []
+        self._pace_log = RateLog()
+        self._failing: dict[int, int] = {}
 
     def update(self, row: ShardRow) -> None:
         """Take a shard's new state."""
         self._rows[row.id] = row
         self._furthest.pop(row.id, None)
+        self._failing.pop(row.id, None)
+
+    @property
+    def error_count(self) -> int:
+        """Return how many objects of the pass have failed and need more than another pass, as last told."""
+        return sum(ledger.error_count(row.counts) for row in self._rows.values()) + sum(self._failing.values())
 
     def report(self, under_way: dict[int, str], *, is_copy: bool) -> dict[str, Any]:
         """Return the numbers for the migration's row. `under_way`: progress files by shard."""
@@ -71,7 +79,9 @@ class Meter:
             numbers[f"{name}_bytes"] = sum(int(row.counts.get("good_bytes", 0)) for row in done)
         name = "copied" if is_copy else "verified"
         for shard_id, path in under_way.items():
-            self._furthest[shard_id] = self._further(shard_id, read_progress(path))
+            seen = read_progress(path)
+            self._furthest[shard_id] = self._further(shard_id, seen)
+            self._failing[shard_id] = seen.failure_count
         for seen in self._furthest.values():
             numbers[f"{name}_count"] += seen.object_count
             numbers[f"{name}_bytes"] += seen.total_bytes
@@ -87,8 +97,10 @@ class Meter:
 
     def _pace(self, numbers: dict[str, int]) -> dict[str, Any]:
         done = {unit: numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")}
-        self._samples = [*self._samples, Sample(monotonic(), done["count"], done["bytes"])][-_MOST_SAMPLES:]
-        found = estimate(self._samples, 2 * numbers["pass_count"], 2 * numbers["pass_bytes"])
+        now = Sample(monotonic(), done["count"], done["bytes"])
+        self._pace_log = self._pace_log.add(now.at_seconds, now.object_count, now.total_bytes)
+        samples = [*(each for each in self._pace_log.samples if each.at_seconds < now.at_seconds), now]
+        found = estimate(samples, 2 * numbers["pass_count"], 2 * numbers["pass_bytes"])
         if found is None:
             return {}
         return {
@@ -108,8 +120,10 @@ class ShardRun:
         self._waiting = [row for row in rows if row.state not in done]
         self._open: dict[Future[ShardResult], ShardRow] = {}
         self._finished: list[tuple[ShardRow, ShardResult]] = []
+        self._broken_off: list[tuple[ShardRow, ShardResult]] = []
         self._deaths: dict[int, int] = {}
         self._fault: ShardResult | None = None
+        self._sharing, self._rates = Sharing(drive), RateLog()
 
     def run(self) -> ShardResult | None:
         """Run every open shard; return the result that speaks of a fault no shard can get past, None for none.
@@ -119,12 +133,16 @@ class ShardRun:
             LeaseLost: somebody else has the lease; nothing more is written.
         """
         self._drive.let_workers_work()
+        with database.read() as session:
+            self._rates = read_rates(session.get_one(Migration, self._drive.lease.migration_id).rates)
         try:
             while (self._waiting or self._open) and self._fault is None:
                 self._submit()
                 self._collect(LOOK_SECONDS)
+                self._sharing.tell(len(self._open), self._meter.error_count)
                 if self._drive.tick(self._report):
                     raise Interrupted
+                self._fault = self._sharing.over_budget(self._meter.error_count) or self._fault
                 self._persist_sometimes()
         except Interrupted:
             self._drain()
@@ -136,8 +154,8 @@ class ShardRun:
         return self._fault
 
     def _submit(self) -> None:
-        """Keep the workers busy, two shards ahead of each."""
-        room = 2 * self._drive.tools.settings.workers - len(self._open)
+        """Keep the workers busy."""
+        room = max(0, self._sharing.room - len(self._open))
         rows, self._waiting = self._waiting[:room], self._waiting[room:]
         if not rows:
             return
@@ -145,6 +163,7 @@ class ShardRun:
             with self._drive.writing() as held:
                 ids = [row.id for row in rows]
                 ledger.mark_copying(held.work.session, ids, self._drive.lease.epoch, held.work.now)
+        self._sharing.tell(len(self._open) + len(rows), self._meter.error_count)
         for row in rows:
             self._open[self._drive.tools.executor.submit(self._which.call, self._job(row))] = row
 
@@ -158,7 +177,9 @@ class ShardRun:
                 continue
             if result.end is ShardEnd.DONE:
                 self._take_result(row, result)
-            elif result.end is ShardEnd.STOPPED:
+                continue
+            self._broken_off.append((row, result))
+            if result.end is ShardEnd.STOPPED:
                 self._waiting.append(row)
             else:
                 self._fault = result
@@ -190,16 +211,18 @@ class ShardRun:
             self._persist()
 
     def _persist(self) -> None:
-        if not self._finished:
+        if not self._finished and not self._broken_off:
             return
         is_copy = self._which.is_copy
         with self._drive.writing() as held:
+            for row, result in self._broken_off:
+                ledger.keep_exceptions(held.work.session, row.id, result, held.work.now)
             for row, result in self._finished:
                 ledger.keep_result(
                     held.work.session, row.id, result, is_copy=is_copy, ledger=self._ledger, now=held.work.now
                 )
-            self._finished = []
-            held.migration.progress = self._report()
+            self._finished, self._broken_off = [], []
+            self._report(held)
 
     def _drain(self) -> None:
         """Tell the workers to stop where anything is under way, take what they finished, and persist it."""
@@ -210,9 +233,16 @@ class ShardRun:
             self._collect(LOOK_SECONDS)
         self._persist()
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self, held: Held) -> None:
+        """Write how far the pass is, and its pace."""
         under_way = {row.id: self._files(row).progress for row in self._open.values()}
-        return self._meter.report(under_way, is_copy=self._which.is_copy)
+        numbers = self._meter.report(under_way, is_copy=self._which.is_copy)
+        held.migration.progress = numbers
+        done = [numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")]
+        rates = self._rates.add(held.work.now.timestamp(), *done)
+        if rates.samples != self._rates.samples:
+            held.migration.rates = rates.as_dict()
+        self._rates = rates
 
     @property
     def _ledger(self) -> str:
@@ -236,6 +266,7 @@ class ShardRun:
             target_access=ends.target.access,
             stop_path=str(self._drive.stop_path),
             progress_path=files.progress,
+            limits_path=self._sharing.path,
             options=ShardOptions(takes_rot=self._which.takes_rot),
         )
 

@@ -5,9 +5,12 @@ from types import MappingProxyType
 
 from portal import database
 from portal.planning.states import MOVES, Event, MigrationState
+from portal.runner.choosing import plan_chosen
+from portal.runner.controls import waits
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.endings import clean_up, roll_back
 from portal.runner.fencing import hold, let_go, turned
+from portal.runner.passes import end_pass
 from portal.runner.planning import check, plan_delta, plan_first
 from portal.runner.proving import is_proven
 from portal.runner.shards import Pass, is_open, run_pass
@@ -33,6 +36,8 @@ def step(drive: Drive) -> bool:
     """
     drive.let_workers_work()
     facts = drive.facts()
+    if waits(drive, facts):
+        return False
     # Whatever else is wished: a decision that was made before a crash is carried through first.
     if facts.state is _S.FENCED and resume(drive, facts, way_of(facts, FORWARD)):
         return True
@@ -73,6 +78,8 @@ def _prepare(held: Held, event: Event) -> None:
         held.note(deltas=0)
         if not _has_open_shards(held):
             row.pass_number += 1
+            is_alone = ledger.has_chosen(held.work.session, row.id)
+            held.note(chosen_pass=row.pass_number if is_alone else None)
     elif event is _E.CUT_OVER:
         held.note(fence_rounds=0)
         if not _has_open_shards(held):
@@ -110,10 +117,10 @@ def _preflight(drive: Drive, facts: Facts) -> None:
 
 def _copy(drive: Drive, facts: Facts) -> None:
     if _is_unplanned(facts):
-        plan_delta(drive, facts)
+        (plan_chosen if _is_chosen(facts) else plan_delta)(drive, facts)
     elif not _work_on(drive, facts, is_copy=True):
         with drive.writing() as held:
-            held.move(_E.COPY_DONE)
+            held.move(_E.COPY_DONE, facts=end_pass(held, "copied_at"))
 
 
 def _verify(drive: Drive, facts: Facts) -> None:
@@ -122,7 +129,7 @@ def _verify(drive: Drive, facts: Facts) -> None:
     with drive.writing() as held:
         bad = ledger.bad_kinds(held.work.session, held.migration.id)
         deltas = int(facts.plan.get("deltas", 0))
-        if PASSING & set(bad) and deltas < MOST_DELTAS:
+        if PASSING & set(bad) and deltas < MOST_DELTAS and not _is_chosen(facts):
             held.note(deltas=deltas + 1)
             held.migration.pass_number += 1
             held.move(_E.CHANGES_FOUND, "Objects changed at the source while it was copied; they are copied again.")
@@ -136,12 +143,13 @@ def _verify(drive: Drive, facts: Facts) -> None:
 def _make_ready(held: Held) -> None:
     row = held.migration
     row.ready_at = held.work.now
+    verified = end_pass(held, "verified_at")
     row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
     words = "Every object was read back at the target and its SHA-256 equals the source's."
     tried = (row.plan or {}).get("rehearsal")
     if tried and tried["count"]:
         words += f" {tried['count']} artifacts were opened through the new root."
-    held.move(_E.VERIFY_DONE, words)
+    held.move(_E.VERIFY_DONE, words, facts=verified)
 
 
 def _fence(drive: Drive, facts: Facts) -> None:
@@ -212,6 +220,11 @@ def _run(drive: Drive, which: Pass) -> None:
     fault = run_pass(drive, which)
     if fault is not None:
         drive.trouble(fault.error, fault.hint)
+
+
+def _is_chosen(facts: Facts) -> bool:
+    """Tell whether the present pass holds single objects that a person chose."""
+    return bool(facts.plan.get("chosen_pass") == facts.pass_number)
 
 
 def _is_unplanned(facts: Facts) -> bool:

@@ -8,6 +8,7 @@ from portal.planning.actions import Act
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import Answer, PlanJob, make_plan
 from portal.runner.shards import Pass, is_open, run_pass
+from portal.services.events import Change, record
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import FORWARD, Plan
 
@@ -70,4 +71,7 @@ def _note(drive: Drive, *, plan: Plan | None = None, error: str = "") -> None:
             if brought.count:
                 found |= {"last_found_at": now.isoformat(), "examples": list(brought.examples)}
         held.note(sweep=found)
+        if error != before.get("error", "") or (plan is not None and plan.summary.act(Act.COPY).count):
+            brought_now = plan.summary.act(Act.COPY).count if plan is not None else 0
+            record(held.work, "migration.swept", row, Change(after={"objects": brought_now, "message": error}))
         row.sweep_at = now + SWEEP

@@ -1,5 +1,14 @@
 """Moving roots: make a migration, wish for its next step, look at it. Storage is touched by the runner alone."""
 
+from portal.services.migrations.controls import Limits, Times, set_limits, set_times
+from portal.services.migrations.exceptions import (
+    ExceptionList,
+    ExceptionQuery,
+    ExceptionRow,
+    iterate_exceptions,
+    list_exceptions,
+    retry_objects,
+)
 from portal.services.migrations.lookups import find_migration, get_migration, list_migrations
 from portal.services.migrations.plan import NewMigration, create_migration, list_target_connections
 from portal.services.migrations.progress import MigrationPage, get_page, list_rotten
@@ -22,11 +31,16 @@ from portal.services.migrations.wishes import (
 
 __all__ = [
     "CutOver",
+    "ExceptionList",
+    "ExceptionQuery",
+    "ExceptionRow",
+    "Limits",
     "MigrationPage",
     "MigrationView",
     "NewMigration",
     "Strategy",
     "Task",
+    "Times",
     "Trace",
     "cancel",
     "check_again",
@@ -35,6 +49,8 @@ __all__ = [
     "find_moved",
     "get_migration",
     "get_page",
+    "iterate_exceptions",
+    "list_exceptions",
     "list_migrations",
     "list_rotten",
     "list_strategies",
@@ -46,5 +62,8 @@ __all__ = [
     "request_rollback",
     "resume",
     "retry",
+    "retry_objects",
+    "set_limits",
+    "set_times",
     "start",
 ]

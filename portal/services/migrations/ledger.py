@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import Migration, Shard, ShardException
 from portal.planning.merkle import merkle_root
-from portal.planning.outcomes import BAD, Outcome
+from portal.planning.outcomes import BAD, ObjectResult, Outcome
 from portal.transfer.jobs import ShardResult
 from portal.transfer.summary import PlanSummary
 
@@ -20,7 +20,7 @@ FORWARD, BACK = "forward", "back"
 PLANNED, COPYING, COPIED, VERIFIED = "planned", "copying", "copied", "verified"
 
 #: Exceptions kept of one shard at most; the counts hold all.
-_MOST_EXCEPTIONS = 200
+_MOST_EXCEPTIONS = 10_000
 
 #: The source is to be listed again for these; anything else needs a person.
 PASSING = frozenset({Outcome.CHANGED.value, Outcome.MISSING.value})
@@ -39,12 +39,16 @@ class ShardPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A planned pass. `beside` are examples of keys that a rollback puts beside the old root's objects."""
+    """A planned pass. `beside` are examples of keys that a rollback puts beside the old root's objects.
+
+    `is_chosen`: it holds single objects that a person asked to try again, and nothing else.
+    """
 
     summary: PlanSummary
     shards: tuple[ShardPlan, ...]
     beside: tuple[str, ...] = ()
     beside_count: int = 0
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,12 @@ class ShardRow:
 def replace_plan(
     session: Session, migration: Migration, direction: str, pass_number: int, plan: Plan, now: datetime
 ) -> None:
-    """Write the shards of a planned pass, instead of any of the same; what older passes left open is found anew."""
-    session.execute(delete(ShardException).where(ShardException.migration_id == migration.id))
+    """Write the shards of a planned pass, instead of any of the same; what older passes left open is found anew.
+
+    A plan of chosen objects alone replaces what was open of these.
+    """
+    outdated = delete(ShardException).where(ShardException.migration_id == migration.id)
+    session.execute(outdated.where(ShardException.is_chosen) if plan.is_chosen else outdated)
     old = delete(Shard).where(
         Shard.migration_id == migration.id, Shard.direction == direction, Shard.pass_number == pass_number
     )
@@ -125,19 +133,36 @@ def keep_result(
     else:
         row.state, row.verify_path, row.verify_digest = VERIFIED, path, result.digest
     row.counts, row.updated_at = {**result.counts, "good_bytes": result.total_bytes}, now
+    keep_exceptions(session, shard_id, result, now)
+
+
+def keep_exceptions(session: Session, shard_id: int, result: ShardResult, now: datetime) -> None:
+    """Write what is not good of a shard, also of one that was broken off, instead of what it had."""
+    migration_id = session.get_one(Shard, shard_id).migration_id
     session.execute(delete(ShardException).where(ShardException.shard_id == shard_id))
     session.add_all(
         ShardException(
-            migration_id=row.migration_id,
+            migration_id=migration_id,
             shard_id=shard_id,
-            kind=item.outcome.value,
+            kind=kind_of(item),
             key=item.key,
             size_bytes=item.size_bytes,
             reason=item.reason,
+            is_passing=item.is_passing or item.outcome.value in PASSING,
             created_at=now,
         )
         for item in result.exceptions[:_MOST_EXCEPTIONS]
     )
+
+
+def kind_of(result: ObjectResult) -> str:
+    """Return the kind of an exception: of an object that failed the kind of its error, else the outcome."""
+    return (result.fault if result.outcome is Outcome.FAILED else "") or result.outcome.value
+
+
+def error_count(counts: dict[str, Any]) -> int:
+    """Return how many objects of a shard count against the error budget: those another pass alone does not mend."""
+    return sum(int(counts.get(outcome.value, 0)) for outcome in BAD if outcome.value not in PASSING)
 
 
 def bad_count(counts: dict[str, Any]) -> int:
@@ -205,3 +230,33 @@ def add_exceptions(session: Session, migration_id: int, kind: Outcome, sentences
         )
         for sentence in sentences[:_MOST_EXCEPTIONS]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenShard:
+    """Where the plan and the result of chosen objects lie; paths are whole. `keys` in no order."""
+
+    plan_path: str
+    result_path: str
+    keys: frozenset[str]
+
+
+def chosen_shards(session: Session, migration_id: int, ledger: str) -> tuple[ChosenShard, ...]:
+    """Return what a person chose to try again, by the shards it was in, oldest first."""
+    query = (
+        select(Shard.id, Shard.plan_path, Shard.verify_path, Shard.copy_path, ShardException.key)
+        .join(Shard, ShardException.shard_id == Shard.id)
+        .where(ShardException.migration_id == migration_id, ShardException.is_chosen)
+        .order_by(Shard.pass_number, Shard.number)
+    )
+    found: dict[int, tuple[str, str, set[str]]] = {}
+    for shard_id, plan_path, verify_path, copy_path, key in session.execute(query):
+        result_path = f"{ledger}/{verify_path or copy_path}" if verify_path or copy_path else ""
+        found.setdefault(shard_id, (f"{ledger}/{plan_path}", result_path, set()))[2].add(key)
+    return tuple(ChosenShard(plan, result, frozenset(keys)) for plan, result, keys in found.values())
+
+
+def has_chosen(session: Session, migration_id: int) -> bool:
+    """Tell whether a person chose objects to try again."""
+    query = select(ShardException.id).where(ShardException.migration_id == migration_id, ShardException.is_chosen)
+    return session.scalar(query.limit(1)) is not None

@@ -20,6 +20,10 @@ class MigrationView:
         leaves_unreferenced: objects that no attached instance refers to stay behind.
         takes_rot: what is not as LaminDB recorded it is copied as it is.
         sweep_at: when the old root is looked at next; None: not any more.
+        bandwidth_bytes_per_second, concurrency, worker_count, max_errors: its limits; None: none of its own.
+        start_at: nothing is copied before; None: at once.
+        hours: `20:00-06:00` of `zone`, outside of which nothing is copied; None: at any time.
+        waits_until: when it goes on by itself; None: it does not wait for a time.
         wish: what a person asked for and the runner has not done yet; empty for nothing.
         pass_number: 1 for the first copy, one more for each delta.
         planned_count: objects of the first plan. `planned_bytes` likewise.
@@ -38,6 +42,14 @@ class MigrationView:
     target_storage_uid: str | None
     leaves_unreferenced: bool
     takes_rot: bool
+    bandwidth_bytes_per_second: int | None
+    concurrency: int | None
+    worker_count: int | None
+    max_errors: int | None
+    start_at: datetime | None
+    hours: str | None
+    zone: str | None
+    waits_until: datetime | None
     state: MigrationState
     wish: str
     message: str
@@ -107,6 +119,8 @@ NUMBERS = (
 
 _PLAIN = (
     "strategy", "target_storage_uid", "leaves_unreferenced", "takes_rot",
+    "bandwidth_bytes_per_second", "concurrency", "worker_count", "max_errors", "start_at", "hours", "zone",
+    "waits_until",
     "wish", "message", "hint", "source_root", "source_type", "source_region", "target_root", "target_type",
     "target_region", "pass_number", "planned_count", "planned_bytes", "plan", "progress", "manifest_digest",
     "created_at", "started_at", "ready_at", "cut_over_at", "soak_until", "sweep_at", "finished_at", "updated_at",

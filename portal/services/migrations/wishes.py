@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import update
+
 from portal.errors import Conflict, InputError
-from portal.models import Migration
+from portal.models import Migration, ShardException
 from portal.permissions import Action
 from portal.planning.roots import parse_root
 from portal.planning.states import Event, MigrationState, move
@@ -41,7 +43,7 @@ def start(work: Work, uid: str) -> MigrationView:
     state = MigrationState(migration.state)
     if state not in {MigrationState.DRAFT, MigrationState.PREFLIGHT}:
         move(state, Event.START)
-    return _wish(work, migration, Event.START, "migration.start-requested")
+    return wish(work, migration, Event.START, "migration.start-requested")
 
 
 def pause(work: Work, uid: str) -> MigrationView:
@@ -75,6 +77,9 @@ def retry(work: Work, uid: str, *, takes_rot: bool = False) -> MigrationView:
         move(MigrationState(migration.state), Event.RETRY)
         migration.takes_rot = True
         record(work, "migration.rot-accepted", migration, Change({"takes_rot": False}, {"takes_rot": True}))
+    migration = _find(work, uid)
+    forget = update(ShardException).where(ShardException.migration_id == migration.id, ShardException.is_chosen)
+    work.session.execute(forget.values(is_chosen=False))
     return _wish_for_move(work, uid, Event.RETRY, "migration.retry-requested")
 
 
@@ -100,7 +105,7 @@ def cancel(work: Work, uid: str) -> MigrationView:
     state = MigrationState(migration.state)
     following = move(state, Event.CANCEL)
     if state not in _IDLE:
-        return _wish(work, migration, Event.CANCEL, "migration.cancel-requested")
+        return wish(work, migration, Event.CANCEL, "migration.cancel-requested")
     _finish(work, migration, following, "migration.cancelled")
     migration.message, migration.hint = "Cancelled before anything was copied.", ""
     return view_of(migration)
@@ -124,7 +129,7 @@ def request_cut_over(work: Work, uid: str, given: CutOver) -> MigrationView:
             hint="Change it as shown, then tick the box.",
             field="registry_changed",
         )
-    return _wish(work, migration, Event.CUT_OVER, "migration.cut-over-requested")
+    return wish(work, migration, Event.CUT_OVER, "migration.cut-over-requested")
 
 
 def request_rollback(work: Work, uid: str) -> MigrationView:
@@ -165,17 +170,25 @@ def _find(work: Work, uid: str) -> Migration:
 def _wish_for_move(work: Work, uid: str, event: Event, name: str) -> MigrationView:
     migration = _find(work, uid)
     move(MigrationState(migration.state), event)
-    return _wish(work, migration, event, name)
+    return wish(work, migration, event, name)
 
 
-def _wish(work: Work, migration: Migration, event: Event, name: str) -> MigrationView:
-    """Write a wish down. A cancel replaces another wish; anything else waits until the one before is fulfilled."""
+def wish(
+    work: Work, migration: Migration, event: Event, name: str, said: dict[str, object] | None = None
+) -> MigrationView:
+    """Write a wish down. A cancel replaces another wish; anything else waits until the one before is fulfilled.
+
+    `said` goes into the event. Who may wish it is the caller's to ask.
+
+    Raises:
+        Conflict: another wish has not been fulfilled.
+    """
     if migration.wish == event.value:
         return view_of(migration)
     if migration.wish and event is not Event.CANCEL:
         raise Conflict("Another step was asked for and has not been done yet.", hint="Wait for it, or cancel.")
     migration.wish, migration.updated_at = event.value, work.now
-    record(work, name, migration, Change(after={"wish": event.value}))
+    record(work, name, migration, Change(after={"wish": event.value, **(said or {})}))
     return view_of(migration)
 
 

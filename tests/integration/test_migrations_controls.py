@@ -1,0 +1,308 @@
+"""What a person changes while a move runs: limits, budget, hours; and what is tried again alone."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from portal.errors import Conflict, InputError
+from portal.models import Event
+from portal.planning.states import MigrationState as State
+from portal.runner.loop import Reconciler
+from portal.services import migrations
+from portal.services.migrations import ExceptionQuery, Limits, Times
+from tests.integration.move_fixtures import bucket_name, executor, moves, source
+from tests.integration.moves import OBJECTS, Moves, contents, fill, picture, wait_for
+
+__all__ = ["bucket_name", "executor", "moves", "source"]
+
+pytestmark = pytest.mark.timeout(120)
+
+ON_SQLITE = pytest.mark.parametrize("database_kind", ["sqlite"])
+
+#: Different at the target in four places of OBJECTS.
+DIFFERENT = dict.fromkeys(("README.md", "raw/größe.csv", "raw/plate 1/well A1.tif", "empty.txt"), b"different")
+
+
+def story_of(moves: Moves, uid: str) -> list[tuple[str, dict[str, object]]]:
+    """Return the events of a migration in order: action without its noun, and what it says."""
+    with moves.portal.read_as("ada") as work:
+        query = select(Event.action, Event.after).where(Event.target_uid == uid).order_by(Event.id)
+        return [(action.partition(".")[2], after or {}) for action, after in work.session.execute(query)]
+
+
+def attentive(moves: Moves, source: Path, new: Path) -> str:
+    """Make a migration that needs attention over four objects."""
+    fill(new, DIFFERENT)
+    uid = moves.copy(moves.register(source), new)
+    assert moves.state(uid) is State.NEEDS_ATTENTION
+    return uid
+
+
+def test_chosen_objects_are_tried_again_alone_and_proven_as_the_others(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    new = local_base / "new"
+    uid = attentive(moves, source, new)
+    before = picture(new)
+    for key in DIFFERENT:
+        (new / key).unlink()
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, keys=("README.md", "empty.txt")), uid)
+    assert (view.state, view.attention_count) == (State.NEEDS_ATTENTION, 0), "two are still open"
+    with moves.portal.read_as("ada") as work:
+        found = migrations.list_exceptions(work, uid, ExceptionQuery())
+    assert [row.key for row in found.rows] == ["raw/größe.csv", "raw/plate 1/well A1.tif"]
+    assert not (new / "raw/größe.csv").exists(), "only what was chosen was copied"
+    assert {key: picture(new)[key] for key in before if key not in DIFFERENT} == {
+        key: value for key, value in before.items() if key not in DIFFERENT
+    }
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, kinds=("conflict",)), uid)
+    assert (view.state, view.pass_number) == (State.READY, 3), view.message
+    assert contents(new) == OBJECTS
+    passes = (view.plan or {})["passes"]
+    assert [(each["kind"], each["object_count"]) for each in passes] == [("first", 7), ("chosen", 2), ("chosen", 2)]
+    view = moves.cut_over(uid, "source")
+    assert view.state is State.SOAKING
+
+
+@ON_SQLITE
+def test_what_is_tried_alone_and_still_stands_in_the_way_is_listed_again(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = attentive(moves, source, local_base / "new")
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, keys=("README.md",)), uid)
+    assert view.state is State.NEEDS_ATTENTION
+    with moves.portal.read_as("ada") as work:
+        found = migrations.list_exceptions(work, uid, ExceptionQuery())
+    assert {row.key for row in found.rows} == set(DIFFERENT)
+    assert not any(row.is_chosen for row in found.rows)
+    (local_base / "new" / "README.md").unlink()
+    (source / "README.md").unlink()
+    moves.wish(lambda work, uid: migrations.retry_objects(work, uid, keys=("README.md",)), uid)
+    with moves.portal.read_as("ada") as work:
+        found = migrations.list_exceptions(work, uid, ExceptionQuery())
+    assert {row.key for row in found.rows} == set(DIFFERENT) - {"README.md"}, "what is gone needs no look"
+
+
+@ON_SQLITE
+def test_only_what_needs_a_look_can_be_tried_alone(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = attentive(moves, source, local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        for given in ({"keys": ("README.md", "no-such")}, {"kinds": ("failed",)}, {"keys": ("x",) * 1001}):
+            with pytest.raises(InputError):
+                migrations.retry_objects(work, uid, **given)
+    with moves.portal.write_as("ada") as work:
+        migrations.retry_objects(work, uid, kinds=("conflict",))
+    with moves.portal.write_as("ada") as work, pytest.raises(Conflict):
+        migrations.retry_objects(work, uid, kinds=("conflict",))
+
+
+def test_the_list_is_searched_filtered_and_paged(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = attentive(moves, source, local_base / "new")
+    with moves.portal.read_as("rita") as work, pytest.raises(Exception, match="no migration"):
+        migrations.list_exceptions(work, uid, ExceptionQuery())
+    with moves.portal.read_as("ada") as work:
+        whole = migrations.list_exceptions(work, uid, ExceptionQuery())
+        assert (whole.counts, whole.match_count, whole.next_after) == ({"conflict": 4}, 4, None)
+        keys, after = [], None
+        for _ in range(2):
+            part = migrations.list_exceptions(work, uid, ExceptionQuery(after=after, limit=2))
+            keys += [row.key for row in part.rows]
+            after = part.next_after
+        assert (keys, after) == ([row.key for row in whole.rows], None)
+        back = migrations.list_exceptions(work, uid, ExceptionQuery(before=part.previous_before, limit=2))
+        assert [row.key for row in back.rows] == keys[:2]
+        found = migrations.list_exceptions(work, uid, ExceptionQuery(text="Readme"))
+        assert ([row.key for row in found.rows], found.match_count, found.total) == (["README.md"], 1, 4)
+        assert migrations.list_exceptions(work, uid, ExceptionQuery(kinds=("rotten",))).match_count == 0
+        assert migrations.list_exceptions(work, uid, ExceptionQuery(text="%", after="nonsense")).rows == ()
+    reading = lambda: moves.portal.read_as("ada")  # noqa: E731 - the shape an export asks for
+    assert len(list(migrations.iterate_exceptions(reading, uid, ExceptionQuery()))) == 4
+
+
+def test_beyond_the_error_budget_it_stops_and_keeps_what_is_good(moves: Moves, source: Path, local_base: Path) -> None:
+    new = local_base / "new"
+    fill(new, DIFFERENT)
+    uid = moves.plan(moves.register(source), new)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, Limits(errors=3))
+    view = moves.wish(migrations.start, uid)
+    assert view.state is State.NEEDS_ATTENTION
+    assert "4 objects failed; the error budget is 3" in view.message
+    assert {key for key in OBJECTS if key not in DIFFERENT} <= set(contents(new))
+    done = picture(new)
+    with moves.portal.write_as("ada") as work:
+        assert migrations.list_exceptions(work, uid, ExceptionQuery()).total == 4
+        migrations.set_limits(work, uid, Limits(errors=4))
+    view = moves.wish(migrations.retry, uid)
+    assert "4 objects failed" not in view.message
+    assert {key: picture(new)[key] for key in done} == done, "nothing was copied twice"
+    assert "limits-changed" in [action for action, _ in story_of(moves, uid)]
+
+
+@ON_SQLITE
+def test_a_bandwidth_limit_holds_at_once_and_is_lifted_within_seconds(
+    moves: Moves, local_base: Path, bucket_name: Callable[[], str]
+) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "big", {f"part-{number}.bin": bytes([number]) * 4_000_000 for number in range(8)})
+    uid = moves.plan(moves.register(local_base / "big"), root)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, Limits(bandwidth=1_000_000))
+        migrations.start(work, uid)
+    thread = threading.Thread(target=moves.drive)
+    thread.start()
+    limits = moves.portal.app.extensions["portal_settings"].ledger_dir / uid / "limits.json"
+    wait_for(limits.exists)
+    time.sleep(3)
+    assert moves.state(uid) is State.COPYING
+    assert moves.view(uid).copied_bytes < 12_000_000
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, Limits(concurrency=3))
+    wait_for(lambda: json.loads(limits.read_text())["bytes_per_second"] is None, 3)
+    assert json.loads(limits.read_text())["concurrency"] == 3
+    wait_for(lambda: moves.state(uid) is State.READY, 20)
+    thread.join(20)
+    assert len(contents(folder)) == 8
+    with moves.row(uid) as row:
+        assert len(row.rates["samples"]) >= 2  # type: ignore[index]  # it was just written
+
+
+@ON_SQLITE
+def test_limits_that_cannot_be_are_refused_and_an_ended_move_has_none(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        for limits in (Limits(bandwidth=1), Limits(concurrency=0), Limits(workers=1000), Limits(errors=0)):
+            with pytest.raises(InputError):
+                migrations.set_limits(work, uid, limits)
+        migrations.cancel(work, uid)
+        with pytest.raises(Conflict):
+            migrations.set_limits(work, uid, Limits(concurrency=1))
+        with pytest.raises(Conflict):
+            migrations.set_times(work, uid, Times())
+
+
+def runner_at(moves: Moves, at: datetime) -> Reconciler:
+    """Return a runner whose clock stands still."""
+    extensions = moves.portal.app.extensions
+    settings, vault = extensions["portal_settings"], extensions["portal_vault"]
+    return Reconciler(settings, vault, moves.runner_name, moves.executor, lambda: at)
+
+
+def drive_at(moves: Moves, at: datetime) -> None:
+    with moves.portal.app.app_context():
+        runner = runner_at(moves, at)
+        while runner.run_once():
+            pass
+
+
+def test_a_start_waits_for_its_moment_and_for_its_hours(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times(noon, "20:00-06:00", "UTC"))
+        migrations.start(work, uid)
+    for at in (noon - timedelta(hours=14), noon - timedelta(hours=1), noon, noon + timedelta(hours=7, minutes=59)):
+        drive_at(moves, at)
+        assert (moves.state(uid), moves.view(uid).wish) == (State.PLANNED, "start"), at
+    assert moves.view(uid).waits_until == noon + timedelta(hours=8)
+    assert not list((local_base / "new").rglob("*.md"))
+    drive_at(moves, noon + timedelta(hours=8))
+    assert moves.state(uid) is State.READY
+    assert moves.view(uid).waits_until is None
+    actions = [action for action, _ in story_of(moves, uid)]
+    assert actions.count("waiting") == 1, "it is told once"
+
+
+def test_outside_its_hours_a_copy_waits_by_itself_and_heeds_wishes(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    moves.drive_until(State.VERIFYING)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times(None, "20:00-06:00", "UTC"))
+    drive_at(moves, noon)
+    assert (moves.state(uid), moves.row_lease(uid)) == (State.VERIFYING, None)
+    drive_at(moves, noon + timedelta(hours=8))
+    assert moves.state(uid) is State.READY
+    assert [action for action, _ in story_of(moves, uid)][-3:] == ["waiting", "went-on", "verified"]
+
+
+@ON_SQLITE
+def test_a_waiting_copy_can_be_cancelled_and_its_hours_be_taken_off(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    far = datetime.now(UTC) + timedelta(days=20)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times(far, "", "Europe/Berlin"))
+        migrations.start(work, uid)
+    moves.drive()
+    assert moves.view(uid).waits_until == far
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times())
+    moves.drive()
+    assert moves.state(uid) is State.READY
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "times",
+    [Times(None, "20-6", "UTC"), Times(None, "20:00-06:00", "Europe/Atlantis"), Times(None, "", "../etc/passwd")],
+)
+def test_times_that_cannot_be_are_refused(moves: Moves, source: Path, local_base: Path, times: Times) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        with pytest.raises(InputError):
+            migrations.set_times(work, uid, times)
+        with pytest.raises(InputError, match="year ahead"):
+            migrations.set_times(work, uid, Times(work.now + timedelta(days=400)))
+
+
+def test_a_fence_that_is_over_lifts_itself_and_says_why(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.copy(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("source", registry_changed=True))
+    moves.drive_while(lambda: not (moves.view(uid).plan or {}).get("fence_until"))
+    assert moves.state(uid) is State.FENCED
+    fill(source, {"late.txt": b"late"})
+    until = datetime.fromisoformat((moves.view(uid).plan or {})["fence_until"])
+    drive_at(moves, until)
+    view = moves.view(uid)
+    assert (view.state, view.wish) == (State.READY, "")
+    assert "longest time" in view.message
+    assert (view.plan or {})["fence_until"] is None
+    story = story_of(moves, uid)
+    assert "fence-raised" in dict(story)
+    assert "longest time" in str(dict(story)["fence-lifted"]["message"])
+    view = moves.cut_over(uid, "source")
+    assert view.state is State.SOAKING
+    assert contents(local_base / "new") == OBJECTS | {"late.txt": b"late"}
+
+
+@ON_SQLITE
+def test_from_ready_what_changed_is_copied_again_and_the_pass_is_told(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.copy(moves.register(source), local_base / "new")
+    fill(source, {"late.txt": b"late", "README.md": b"changed"})
+    view = moves.wish(migrations.retry, uid)
+    assert (view.state, view.pass_number) == (State.READY, 2)
+    last = (view.plan or {})["passes"][-1]
+    assert (last["kind"], last["object_count"], last["total_bytes"]) == ("changes", 2, 11)
+    assert last["seconds"] >= 0
+    assert contents(local_base / "new") == OBJECTS | {"late.txt": b"late", "README.md": b"changed"}
+    story = [(action, said.get("pass"), said.get("objects")) for action, said in story_of(moves, uid)]
+    assert ("copied", 1, 7) in story
+    assert ("copied", 2, 2) in story
+    assert ("verified", 2, 2) in story
