@@ -140,6 +140,7 @@ def register(context: Context, /, dry_run: bool, as_json: bool, **given: Any) ->
 @click.option("--space", metavar="NAME", help="Move its record to another space.")
 @click.option("--default/--no-default", "is_default", default=None, help="The instance's default location, or not.")
 @click.option("--branch", type=click.Choice([branch.label for branch in Branch]), help="main, archive or trash.")
+@click.option("--host", metavar="NAME", help="The machine that sees a local root; nothing at the root is moved.")
 @click.option("--with-artifacts", is_flag=True, help="Give the location's artifacts in the instance its new space too.")
 @json_option
 @pass_context

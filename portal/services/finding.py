@@ -9,6 +9,7 @@ from portal.models import Account, Storage
 from portal.permissions import Action, PortalTarget, require
 from portal.services.access import visible_storages
 from portal.services.instances import find_instance
+from portal.services.migrations import find_by_old_root
 from portal.services.spaces import find_space
 from portal.services.work import Work
 
@@ -27,7 +28,8 @@ def find_exact(work: Work, text: str) -> Found | None:
     text = text.strip()
     if not text:
         return None
-    return _storage(work, text) or _account(work, text) or _space(work, text) or _instance(work, text)
+    ways = (_storage, _account, _space, _instance, _moved)
+    return next((found for way in ways if (found := way(work, text))), None)
 
 
 def _storage(work: Work, text: str) -> Found | None:
@@ -35,6 +37,12 @@ def _storage(work: Work, text: str) -> Found | None:
     named = or_(Storage.uid == text, Storage.root == root)
     found = work.session.scalars(select(Storage.uid).where(named, visible_storages(work.actor)).limit(2)).all()
     return Found("storage", found[0]) if len(found) == 1 else None
+
+
+def _moved(work: Work, text: str) -> Found | None:
+    """Return the location that had this root before it was moved."""
+    uid = find_by_old_root(work, text)
+    return None if uid is None else Found("storage", uid)
 
 
 def _account(work: Work, text: str) -> Found | None:

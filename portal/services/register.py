@@ -77,7 +77,7 @@ def register_local(units: Units, new: RegisterLocal, *, dry_run: bool = False) -
     with units.reading() as work:
         attempt = prepare(work, new, root, host)
     if host == settings.host:
-        _require_directory(root)
+        require_directory(root)
         trial = try_root(attempt)
     else:
         trial = _untried(attempt)
@@ -174,8 +174,13 @@ def _resolve_here(settings: Settings, path: str) -> Root:
     return local_root(real)
 
 
-def _require_directory(root: Root) -> None:
-    """Refuse a directory that is not there; asked last, so that only those it is open to learn what exists."""
+def require_directory(root: Root) -> None:
+    """Refuse a directory that is not there; asked last, so that only those it is open to learn what exists.
+
+    Raises:
+        InputError: there is none; the field is `path`.
+        Unreachable: the file system does not answer.
+    """
     if not within(LOOK_SECONDS, Path(root.path).is_dir, f"{root} does not answer."):
         raise InputError(
             f"There is no directory {root} on this host.",

@@ -6,9 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
-from portal.errors import Conflict, InputError, PortalError, Refused, StorageError
+from portal.errors import Conflict, InputError, NotFound, PortalError, Refused, StorageError
 from portal.permissions import Action
-from portal.services import checks, contents, deletion, migrations, spaces
+from portal.services import checks, contents, deletion, hosts, migrations, spaces
 from portal.services.event_log import EventQuery, list_events
 from portal.services.registries.views import list_references
 from portal.services.registries.write_through import Edited, edit_through
@@ -16,6 +16,7 @@ from portal.services.storages import StorageView, find_storage, view_of
 from portal.services.storages.edit import StorageEdit, set_lock
 from portal.services.storages.people import count_roles, explain_person, list_people, list_reach
 from portal.services.units import Units
+from portal.services.work import Work
 from portal.values import Branch, CheckStatus, Role
 from portal.web import gate
 from portal.web.checks_view import group_checks, strip_label
@@ -60,10 +61,21 @@ def show(uid: str) -> Response:
         people = count_roles(list_reach(work, storage))
         recent = list_events(work, EventQuery(storage_id=storage.id, limit=5)).rows
         references, traces = list_references(work, storage), migrations.list_traces(work, storage)
+        run_url = _run_url(work, view)
     return render_tab(
         "storages/show.html", view, people=people, recent=recent, references=references, traces=traces,
-        **_history(batches),
+        run_url=run_url, **_history(batches),
     )  # fmt: skip
+
+
+def _run_url(work: Work, view: StorageView) -> str:
+    """Return the page of the migration that made the record as it is; empty where it is another run."""
+    if view.run is None:
+        return ""
+    try:
+        return url_for("migrations.show", uid=migrations.get_migration(work, view.run).id)
+    except NotFound:
+        return ""
 
 
 def _history(batches: list[checks.Batch]) -> dict[str, Any]:
@@ -159,10 +171,12 @@ def edit(uid: str) -> Response:
         storage = find_storage(work, uid, Action.STORAGE_DESCRIBE)
         view, references = view_of(work, storage), list_references(work, storage)
         placed = [(row.uid, row.label) for row in spaces.list_spaces(work) if row.is_all or row.role is Role.ADMIN]
+        known = [row.name for row in hosts.list_hosts(work)] if view.rights.manage and view.host else []
     now = {
         "description": view.description,
         "space": view.space_uid,
         "branch": view.branch,
+        "host": view.host or "",
         "is_default": view.is_default,
         "version": str(view.version),
     }
@@ -180,7 +194,8 @@ def edit(uid: str) -> Response:
                 _tell(edit_through(_units(), uid, change, with_artifacts=bool(form.with_artifacts.data)))
                 return redirect(url_for("storages.show", uid=uid), code=303)
         form.version.data = str(view.version)
-    return render_tab("storages/edit.html", view, 422 if form.is_faulty else 200, form=form, references=references)
+    shown = {"form": form, "references": references, "hosts": known}
+    return render_tab("storages/edit.html", view, 422 if form.is_faulty else 200, **shown)
 
 
 def _tell(done: Edited) -> None:

@@ -14,7 +14,7 @@ from portal.services.migrations.plan import NewMigration, create_migration, list
 from portal.services.migrations.progress import MigrationPage, get_page, list_rotten
 from portal.services.migrations.report import Task
 from portal.services.migrations.strategies import Strategy, list_strategies
-from portal.services.migrations.traces import Trace, find_moved, list_traces
+from portal.services.migrations.traces import Trace, find_by_old_root, find_moved, list_traces
 from portal.services.migrations.views import MigrationView
 from portal.services.migrations.wishes import (
     CutOver,
@@ -45,6 +45,7 @@ __all__ = [
     "cancel",
     "check_again",
     "create_migration",
+    "find_by_old_root",
     "find_migration",
     "find_moved",
     "get_migration",

@@ -47,10 +47,13 @@ def get_migration(work: Work, uid: str) -> MigrationView:
 
 
 def list_migrations(work: Work, *, storage_uid: str | None = None, only_live: bool = False) -> list[MigrationView]:
-    """Return the migrations in reach, newest first, `MOST_ROWS` at most. `storage_uid`: of that location only."""
+    """Return the migrations in reach, newest first, `MOST_ROWS` at most.
+
+    `storage_uid`: those of that location only, and those that re-point another one's artifacts to it.
+    """
     query = _reachable(work)
     if storage_uid is not None:
-        query = query.where(Storage.uid == storage_uid)
+        query = query.where(or_(Storage.uid == storage_uid, Migration.target_storage_uid == storage_uid))
     if only_live:
         query = query.where(Migration.state.not_in(sorted(FINAL)))
     return [view_of(row) for row in work.session.scalars(query.order_by(Migration.id.desc()).limit(MOST_ROWS))]

@@ -89,6 +89,26 @@ def find_moved(work: Work, text: str) -> tuple[Trace, ...]:
     return tuple(_trace(work, row, row.storage, frozenset()) for row in work.session.scalars(query) if row.storage)
 
 
+def find_by_old_root(work: Work, root: str) -> str | None:
+    """Return the uid of the one location in reach that had exactly this root; None where there is none, or several."""
+    query = (
+        select(Storage.uid)
+        .join(Migration, Migration.storage_id == Storage.id)
+        .where(
+            Migration.strategy == REWRITE,
+            Migration.state.in_(sorted(SWITCHED)),
+            Migration.cut_over_at.is_not(None),
+            Migration.source_root == (root.strip().rstrip("/") or root),
+            Storage.root != Migration.source_root,
+            visible_storages(work.actor),
+        )
+        .distinct()
+        .limit(2)
+    )
+    found = work.session.scalars(query).all()
+    return found[0] if len(found) == 1 else None
+
+
 def _visible(work: Work, uids: set[str | None]) -> frozenset[str]:
     query = select(Storage.uid).where(Storage.uid.in_([uid for uid in uids if uid]), visible_storages(work.actor))
     return frozenset(work.session.scalars(query))

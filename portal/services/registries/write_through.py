@@ -23,6 +23,7 @@ from portal.services.registries.spaces_there import space_id_of
 from portal.services.registries.ways import Entry, entry_of, opened
 from portal.services.storages.edit import StorageEdit, edit_storage
 from portal.services.storages.find import find_storage
+from portal.services.storages.new_host import try_host
 from portal.services.units import Units
 from portal.services.work import Work
 from portal.values import Branch
@@ -53,16 +54,18 @@ class _Said:
     branch_id: int
     space_uid: str
     space: str
+    host: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _There:
-    """A row of an attached instance that is written too."""
+    """A row of an attached instance that is written too; one that `is_its` own says all, another one only the host."""
 
     entry: Entry
     slug: str
     row_id: int
     uid: str
+    is_its: bool
 
 
 @dataclass
@@ -84,13 +87,16 @@ def edit_through(units: Units, reference: str, edit: StorageEdit, *, with_artifa
 
     Raises:
         Conflict: it is locked, somebody changed it, or the instance has no such space; nothing was changed.
-        InputError: see `edit_storage`.
+        InputError, Refused, StorageError: see `edit_storage` and `try_host`.
         NotFound, PermissionDenied: the actor lacks a right.
         RegistryError: the instance's row says something else, or could not be changed; nothing was changed.
     """
+    about_host = () if edit.host is None else try_host(units, reference, edit.host)
     with units.reading() as work:
-        targets, notes = _targets(work, find_storage(work, reference, Action.STORAGE_DESCRIBE))
+        storage = find_storage(work, reference, Action.STORAGE_DESCRIBE)
+        targets, notes = _targets(work, storage, with_others=_is_new(storage, edit.host))
         now = work.now
+    notes = (*about_host, *notes)
     if not targets:
         return Edited(_edit(units, reference, edit), notes=notes)
     before, after = _try(units, reference, edit)
@@ -113,21 +119,28 @@ def _edit(units: Units, reference: str, edit: StorageEdit) -> str:
         return edit_storage(work, reference, edit).uid
 
 
-def _targets(work: Work, storage: Storage) -> tuple[list[_There], tuple[str, ...]]:
+def _is_new(storage: Storage, host: str | None) -> bool:
+    return host is not None and storage.host is not None and storage.host.name != host.strip()
+
+
+def _targets(work: Work, storage: Storage, *, with_others: bool = False) -> tuple[list[_There], tuple[str, ...]]:
     """Return the rows to write, and what to say about those that are not.
 
     A managed location's row counts in the instance that writes to it; an unmanaged one's in each the actor manages.
+    `with_others`: where a managed one lies is told to the other instances too that the actor manages.
     """
     targets, notes = [], []
     for reference, registry in references_of(work, storage):
         is_its = storage.instance_id == registry.instance_id
         may = allows(work.actor, Action.INSTANCE_WRITE_STORAGE, InstanceTarget(registry.instance_id))
-        if not is_its and not (storage.instance_uid is None and may):
+        if not is_its and not (may and (with_others or storage.instance_uid is None)):
             continue
         if not registry.can_write:
             notes.append(f"{registry.instance.slug} is attached read-only: it keeps its own values.")
             continue
-        targets.append(_There(entry_of(work, registry), registry.instance.slug, reference.row_id, reference.uid))
+        says_all = is_its or storage.instance_uid is None
+        slug = registry.instance.slug
+        targets.append(_There(entry_of(work, registry), slug, reference.row_id, reference.uid, says_all))
     return targets, tuple(notes)
 
 
@@ -156,7 +169,8 @@ def _try(units: Units, reference: str, edit: StorageEdit) -> tuple[_Said, _Said]
 
 
 def _said(storage: Storage) -> _Said:
-    return _Said(storage.description, storage.branch_id, storage.space.uid, storage.space.name)
+    host = storage.host.name if storage.host else None
+    return _Said(storage.description, storage.branch_id, storage.space.uid, storage.space.name, host)
 
 
 def _write(there: _There, before: _Said, after: _Said, now: datetime) -> _Done:
@@ -167,6 +181,8 @@ def _write(there: _There, before: _Said, after: _Said, now: datetime) -> _Done:
                 f"{there.slug} has no row of this location any more.", hint="Compare the instance, then edit again."
             )
         old, new = _values(connection, there, row, before, after)
+        if not new:
+            return _Done(there, old, new)
         update_storage(connection, there.row_id, expected=old, values=new, now=now)
     return _Done(there, old, new, new.get("space_id"))
 
@@ -177,6 +193,12 @@ def _values(
     """Return the columns as they are and as they become: only those that change, and only if both sides agree now."""
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
+    if after.host != before.host:
+        # LaminDB keeps the host of a local root in `region`; a row that names none gets one.
+        _require_same(there, "host", row.host or before.host, before.host)
+        old["region"], new["region"] = row.region, after.host
+    if not there.is_its:
+        return old, new
     if after.description != before.description:
         _require_same(there, "description", row.description or "", before.description)
         old["description"], new["description"] = row.description, after.description or None

@@ -1,4 +1,7 @@
-"""Change a location's record: description, space, default, branch, lock. Two people at once: the second one is told."""
+"""Change a location's record: description, space, default, branch, host, lock.
+
+Two people at once: the second one is told.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +20,7 @@ from portal.services.marking import unset_default
 from portal.services.registries.default_rules import database_root_of, why_not_default
 from portal.services.spaces import find_space
 from portal.services.storages.find import find_storage
+from portal.services.storages.hosting import change_host
 from portal.services.work import Work
 from portal.values import Branch, Mode
 
@@ -33,6 +37,7 @@ class StorageEdit:
         space: uid, `owner/name` or name of the target space; needs admin on location and space.
         is_default: of its writing instance; needs admin.
         branch: main, archive or trash; needs admin.
+        host: name of the machine that sees a local root; see `change_host` and, for this machine, `try_host`.
         version: of the record the person saw; None: whatever it is now.
     """
 
@@ -40,6 +45,7 @@ class StorageEdit:
     space: str | None = None
     is_default: bool | None = None
     branch: Branch | None = None
+    host: str | None = None
     version: int | None = None
 
 
@@ -48,8 +54,8 @@ def edit_storage(work: Work, reference: str, edit: StorageEdit) -> Storage:
 
     Raises:
         Conflict: it is locked, or somebody changed it since the version that was seen.
-        InputError: a default that nothing can be written to, a space that is not attached.
-        NotFound, PermissionDenied: the actor lacks a right.
+        InputError: a default that nothing can be written to, a space that is not attached, no such host.
+        NotFound, PermissionDenied, Refused: the actor lacks a right.
     """
     storage = find_storage(work, reference, Action.STORAGE_DESCRIBE)
     _refuse_locked(storage)
@@ -64,6 +70,8 @@ def edit_storage(work: Work, reference: str, edit: StorageEdit) -> Storage:
         _set_default(work, storage, edit.is_default)
     if edit.branch is not None and edit.branch != storage.branch_id:
         _change_branch(work, storage, edit.branch)
+    if edit.host is not None:
+        change_host(work, storage, edit.host)
     return _keep(work, storage, before, "storage.changed")
 
 
@@ -88,6 +96,7 @@ def _fields(storage: Storage) -> dict[str, object]:
         "is_default": storage.is_default,
         "branch": Branch(storage.branch_id).label,
         "is_locked": storage.is_locked,
+        **({"host": storage.host.name} if storage.host else {}),
     }
 
 

@@ -15,6 +15,7 @@ class StorageForm(BaseForm):
     description = TextAreaField("Description")
     space = SelectField("Space")
     branch = SelectField("Branch", choices={name: name for name in BRANCHES})
+    host = StringField("Host", render_kw={"list": "hosts", "autocapitalize": "none", "spellcheck": "false"})
     is_default = BooleanField("Default location of the instance")
     with_artifacts = BooleanField("Take its artifacts in the instance along into the new space")
     version = HiddenField()
@@ -30,6 +31,7 @@ class StorageForm(BaseForm):
             space=self.space.data or None,
             is_default=bool(self.is_default.data),
             branch=BRANCHES[self.branch.data],
+            host=self.host.data or None,
             version=version,
         )
 

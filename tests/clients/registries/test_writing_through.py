@@ -9,12 +9,14 @@ from sqlalchemy import select
 from portal.errors import Conflict, PermissionDenied, RegistryChanged
 from portal.models import Reference, Storage
 from portal.services import marking
+from portal.services.hosts import add_host
 from portal.services.register import RegisterLocal, register_local
 from portal.services.registries import write_through
 from portal.services.registries.apply import take_over
 from portal.services.registries.care import detach_instance
 from portal.services.registries.compare import compare
 from portal.services.registries.write_through import count_artifacts, edit_through
+from portal.services.storages import find_storage, view_of
 from portal.services.storages.edit import StorageEdit
 from portal.values import Branch
 from tests.clients.instances import World, ask, execute
@@ -107,6 +109,56 @@ def test_the_row_is_put_back_when_the_portals_half_fails(
     with pytest.raises(Conflict, match="quicker"):
         edit_through(taken.units(), uid, StorageEdit(description="Ours"))
     assert row(taken, uid) == before
+
+
+def region(desk: Desk, uid: str) -> object:
+    [(found,)] = ask(desk.way, "SELECT region FROM lamindb_storage WHERE uid = :uid", uid=uid)
+    return found
+
+
+@pytest.fixture
+def renamed(taken: Desk) -> str:
+    """The new name of the machine, which the portal knows."""
+    with taken.portal.write_as("ada") as work:
+        add_host(work, "node-7")
+    return "node-7"
+
+
+@pytest.mark.parametrize("named", [HOST, None])
+def test_a_new_host_is_written_to_both(taken: Desk, uid: str, renamed: str, named: str | None) -> None:
+    execute(taken.way, "UPDATE lamindb_storage SET region = :named WHERE uid = :uid", uid=uid, named=named)
+    done = edit_through(taken.units(), uid, StorageEdit(host=renamed, description="Slides"))
+    assert done.written == ("lab/atlas",)
+    assert (region(taken, uid), row(taken, uid)[0]) == (renamed, "Slides")
+    assert host_of(taken, uid) == renamed
+    assert compare(taken.units(), taken.slug).differences == ()
+
+
+def test_a_host_the_instance_says_otherwise_changes_nothing(taken: Desk, uid: str, renamed: str) -> None:
+    execute(taken.way, "UPDATE lamindb_storage SET region = 'far' WHERE uid = :uid", uid=uid)
+    with pytest.raises(RegistryChanged, match=f"host in lab/atlas is far, not {HOST} as here"):
+        edit_through(taken.units(), uid, StorageEdit(host=renamed))
+    assert (region(taken, uid), host_of(taken, uid)) == ("far", HOST)
+
+
+def test_the_host_is_put_back_when_the_portals_half_fails(
+    taken: Desk, uid: str, renamed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = region(taken, uid)
+
+    def fail(*_given: object) -> str:
+        assert region(taken, uid) == renamed
+        raise Conflict("Somebody was quicker.")
+
+    monkeypatch.setattr(write_through, "_edit", fail)
+    with pytest.raises(Conflict, match="quicker"):
+        edit_through(taken.units(), uid, StorageEdit(host=renamed))
+    assert region(taken, uid) == before
+
+
+def host_of(desk: Desk, uid: str) -> str | None:
+    with desk.portal.read_as("ada") as work:
+        return view_of(work, find_storage(work, uid)).host
 
 
 def test_what_the_portal_refuses_never_reaches_the_instance(taken: Desk, uid: str) -> None:

@@ -40,6 +40,27 @@ def managed(moves: Moves, world: World, local_base: Path) -> str:
     )
 
 
+def test_a_moved_location_is_found_by_its_old_root_and_names_its_move(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    def go(text: str, handle: str = "rita") -> str:
+        return client_as(handle).get("/go", query_string={"q": text}).headers["Location"]
+
+    old = f"{local_base}/cells"
+    made = moves.copy(managed, local_base / "moved")
+    assert go(old) == f"/storages/{managed}"
+    assert 'Run</dt><dd class="none">' in client_as("rita").get(f"/storages/{managed}").text
+    moves.cut_over(made, "cells")
+    assert go(old) == go(f"{old}/") == f"/storages/{managed}"
+    assert go(f"{local_base}/moved") == f"/storages/{managed}"
+    assert go(old, "otto").startswith("/infrastructure?")
+    assert f'href="/migrations/{made}">{made}</a>' in client_as("rita").get(f"/storages/{managed}").text
+    fill(local_base / "cells")
+    other = moves.register(local_base / "cells")
+    assert go(old, "ada") == f"/storages/{other}"
+    assert go(old) == f"/storages/{managed}"
+
+
 def test_a_person_moves_a_root_through_the_pages(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path
 ) -> None:
