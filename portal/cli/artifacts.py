@@ -1,6 +1,7 @@
 """`portal storage artifacts`."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import click
@@ -9,8 +10,7 @@ from portal.cli.context import Context
 from portal.cli.main import json_option, pass_context, print_rows
 from portal.cli.storages import storage
 from portal.lamindb.registry.artifact_queries import SORTS, ArtifactQuery
-from portal.lamindb.registry.artifact_rows import ArtifactRow
-from portal.services.artifacts import list_artifacts
+from portal.services.artifacts import iterate_artifacts
 
 _COLUMNS = ("uid", "key", "size_bytes", "hash_type", "version_tag", "is_latest", "branch", "updated_at")
 
@@ -33,14 +33,6 @@ def artifacts(
     query = ArtifactQuery(
         0, text=search, sort=sort.removeprefix("-"), is_falling=sort.startswith("-"), is_latest_only=given["latest"]
     )
-    rows: list[ArtifactRow] = []
-    while len(rows) < limit:
-        # A search of millions stops now and then to tell how far it came; here it goes on.
-        query = replace(query, limit=min(limit - len(rows), 500))
-        page = list_artifacts(context.units, storage, query, instance_uid=given["instance"]).page
-        rows.extend(page.rows)
-        if page.next is None:
-            break
-        query = replace(query, position=page.next)
-    records = [asdict(row) for row in rows]
+    rows = iterate_artifacts(context.units, storage, query, instance_uid=given["instance"])
+    records = [asdict(row) for row in islice(rows, limit)]
     print_rows(records if as_json else [{name: row[name] for name in _COLUMNS} for row in records], as_json)

@@ -6,7 +6,7 @@ The instance's database and the root are asked outside of the portal's transacti
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from portal.errors import InputError, NotFound
 from portal.lamindb.registry.artifact_orders import Position
 from portal.lamindb.registry.artifact_pages import ArtifactPage, read_page
 from portal.lamindb.registry.artifact_queries import ArtifactQuery
-from portal.lamindb.registry.artifact_rows import list_branches, read_rows
+from portal.lamindb.registry.artifact_rows import ArtifactRow, list_branches, read_rows
 from portal.lamindb.registry.opening import PAGE
 from portal.lamindb.registry.tables import SPACE, STORAGE
 from portal.models import Instance, Reference, Registry, Space, Storage
@@ -125,14 +125,35 @@ def check_objects(units: Units, reference: str, uids: Sequence[str], *, instance
     with units.reading() as work:
         door = door_of(work, find_storage(work, reference, Action.STORAGE_READ))
 
-    def read() -> dict[str, tuple[str, bool]]:
+    def read() -> tuple[ArtifactRow, ...]:
         with opened(way.entry, limits=PAGE) as connection:
-            rows = read_rows(connection, way.source.row_id, uids[:MOST_ROWS], _seen_spaces(connection, way))
-        return {row.uid: (row.place, row.is_folder) for row in rows}
+            return read_rows(connection, way.source.row_id, uids[:MOST_ROWS], _seen_spaces(connection, way))
 
-    places = within(PAGE_SECONDS, read, f"{way.source.slug} did not answer within {PAGE_SECONDS:.0f} s.")
+    rows = within(PAGE_SECONDS, read, f"{way.source.slug} did not answer within {PAGE_SECONDS:.0f} s.")
+    places = {row.uid: (row.place, row.is_folder) for row in rows if not row.is_uploading}
     there = find_objects(door, list(places.values()))
-    return {uid: there[place] for uid, place in places.items()}
+    uploading = {row.uid: Existence.UPLOADING for row in rows if row.is_uploading}
+    return uploading | {uid: there[place] for uid, place in places.items()}
+
+
+def iterate_artifacts(
+    units: Units, reference: str, query: ArtifactQuery, *, instance_uid: str = ""
+) -> Iterator[ArtifactRow]:
+    """Give every artifact that a query finds, in the order of the list, from its position on.
+
+    Each step is a short transaction of its own, so memory stays bounded and a slow reader holds up nobody.
+
+    Raises:
+        InputError, NotFound, RegistryError: as `list_artifacts`.
+    """
+    query = replace(query, limit=MOST_ROWS, is_backwards=False)
+    while True:
+        # A search of millions ends a page now and then to tell how far it came; here it goes on.
+        page = list_artifacts(units, reference, query, instance_uid=instance_uid).page
+        yield from page.rows
+        if page.next is None:
+            return
+        query = replace(query, position=page.next)
 
 
 def _way(units: Units, reference: str, instance_uid: str) -> _Way:

@@ -25,9 +25,10 @@ Place = tuple[str, bool]
 
 
 class Existence(StrEnum):
-    """What a look at an object came to."""
+    """What a look at an object came to. `uploading`: nobody looked, since it is not to be there, or not whole, yet."""
 
     THERE = "there"
+    UPLOADING = "uploading"
     MISSING = "missing"
     REFUSED = "refused"
     NOT_CHECKED = "not checked"

@@ -1,8 +1,9 @@
 """The tab Artifacts of a storage location."""
 
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask import make_response as flask_response
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -14,7 +15,7 @@ from portal.services import artifacts
 from portal.services.artifacts import Artifacts, Source
 from portal.services.storages import find_storage, view_of
 from portal.services.units import Units
-from portal.web import gate, htmx
+from portal.web import exports, gate, htmx
 from portal.web.filters import format_count
 from portal.web.storages import render_tab
 
@@ -22,6 +23,12 @@ blueprint = Blueprint("artifacts", __name__, url_prefix="/storages")
 
 #: Rows a page.
 ROWS = 50
+
+#: What an export tells of each artifact.
+EXPORT_COLUMNS = (
+    "uid", "key", "description", "suffix", "kind", "size_bytes", "hash", "hash_type", "file_count", "version_tag",
+    "is_latest", "branch", "is_uploading", "place", "created_at", "updated_at",
+)  # fmt: skip
 
 #: More letters than this are in no key, uid or hash.
 _MOST_LETTERS = 1_000
@@ -71,6 +78,20 @@ def index(uid: str) -> Response:
         response = render_tab("storages/artifacts.html", view, status, **context)
     response.headers["Vary"] = "HX-Request"
     return response
+
+
+@blueprint.get("/<uid>/artifacts.<any(csv, json):kind>")
+def export(uid: str, kind: str) -> Response:
+    """Send all artifacts of the present filter as a file; where there are none to read, the tab says why."""
+    with gate.reading() as work:
+        if not artifacts.list_sources(work, find_storage(work, uid)):
+            return redirect(url_for("artifacts.index", uid=uid), code=303)
+    query = replace(parse_query(request.args), position=None)
+    rows = artifacts.iterate_artifacts(_units(), uid, query, instance_uid=request.args.get("instance", ""))
+    records = ({name: getattr(row, name) for name in EXPORT_COLUMNS} for row in rows)
+    if kind == "json":
+        return exports.stream_json(f"artifacts-{uid}.json", records)
+    return exports.stream_csv(f"artifacts-{uid}.csv", EXPORT_COLUMNS, (tuple(each.values()) for each in records))
 
 
 @blueprint.get("/<uid>/artifacts/objects")

@@ -29,6 +29,7 @@ NOT_PAGES = {
     "events.export_json",
     "go.jobs",
     "artifacts.objects",
+    "artifacts.export",
     # Only of an instance that is attached to a real database: tests/clients asks for it.
     "registries.comparison",
 }

@@ -9,17 +9,24 @@ from sqlalchemy import Connection, select
 
 from portal.lamindb.paths import ArtifactFacts, key_of
 from portal.lamindb.registry.tables import ARTIFACT, BRANCH
+from portal.lamindb.registry.uploads import is_uploading
 
 #: The columns of `lamindb_artifact` that a row is made of.
 NAMES: Final = (
     "id", "uid", "key", "_real_key", "description", "suffix", "kind", "size", "hash", "_hash_type", "n_files",
     "_key_is_virtual", "_overwrite_versions", "is_latest", "version_tag", "branch_id", "created_at", "updated_at",
+    "_aux",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRow:
-    """An artifact as its row says. `place` is where its bytes lie below the root. Times are aware UTC."""
+    """An artifact as its row says. Times are aware UTC.
+
+    Attributes:
+        place: where its bytes lie below the root.
+        is_uploading: its upload has not ended, so its object is not there, or not whole.
+    """
 
     uid: str
     key: str | None
@@ -38,6 +45,7 @@ class ArtifactRow:
     updated_at: datetime
     place: str
     is_folder: bool
+    is_uploading: bool
 
 
 def read_rows(
@@ -82,6 +90,7 @@ def as_row(row: Any, branches: Mapping[int, str]) -> ArtifactRow:
         updated_at=_utc(row["updated_at"]),
         place=key_of(facts),
         is_folder=facts.is_folder,
+        is_uploading=is_uploading(row["_aux"]),
     )
 
 

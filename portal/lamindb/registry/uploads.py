@@ -1,8 +1,9 @@
 """Uploads that are under way: lamindb makes the row, uploads, then takes the mark off again (facts, (d) and (i))."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
@@ -11,6 +12,16 @@ from portal.lamindb.registry.tables import ARTIFACT
 #: Whether a row carries the mark, never NULL; `{row}` is `OLD.` or a table's name and a point.
 UPLOADING_SQLITE: Final = "coalesce(json_extract({row}_aux, '$.so'), 0) = 1"
 UPLOADING_POSTGRES: Final = "coalesce({row}_aux ->> 'so', '') IN ('1', 'true')"
+
+
+def is_uploading(aux: Any) -> bool:
+    """Tell whether what a row has in `_aux` says so: JSON text as SQLite gives it, or its value as PostgreSQL does."""
+    if isinstance(aux, str):
+        try:
+            aux = json.loads(aux)
+        except ValueError:
+            return False
+    return isinstance(aux, dict) and str(aux.get("so")) in {"1", "True", "true"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,24 @@
 """The tab Artifacts of a location in an attached instance, as each of the people meets it."""
 
+import csv
+import io
+import json
 import re
+import socket
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from portal.errors import InputError, NotFound
 from portal.lamindb.registry.artifact_orders import Position
 from portal.lamindb.registry.artifact_queries import ArtifactQuery
+from portal.lamindb.registry.ways import PostgresWay
+from portal.models import Registry
 from portal.services import artifacts
 from portal.services.artifacts import list_artifacts, list_sources, parse_position, write_position
 from portal.services.object_checks import Existence, find_objects
@@ -58,6 +67,55 @@ def test_a_missing_object_is_told(taken: Desk, lamin_world: World) -> None:
     execute(taken.way, "UPDATE lamindb_artifact SET _real_key = 'nowhere/at-all.txt' WHERE key = 'notes/real.txt'")
     page = read(taken.portal.client_as("rita"), f"{address(lamin_world)}?check=1&q=notes/real")
     assert page.count("Missing") == 1
+
+
+def test_an_upload_that_has_not_ended_is_not_missing(taken: Desk, lamin_world: World) -> None:
+    execute(
+        taken.way,
+        "UPDATE lamindb_artifact SET _real_key = 'nowhere/at-all.txt', _aux = :aux WHERE key = 'notes/real.txt'",
+        aux='{"so": 1}',
+    )
+    client = taken.portal.client_as("rita")
+    for checked in ("", "&check=1"):
+        page = read(client, f"{address(lamin_world)}?q=notes/real{checked}")
+        assert (page.count("Uploading"), page.count("Missing")) == (1, 0)
+    [(uid,)] = ask(
+        taken.way,
+        "SELECT uid FROM lamindb_artifact WHERE key = 'notes/real.txt' AND storage_id = :row_id",
+        row_id=lamin_world["locations"][0]["id"],
+    )
+    cells = read(client, f"{address(lamin_world)}/objects?artifact={uid}")
+    assert (cells.count("Uploading"), cells.count("Missing")) == (1, 0)
+
+
+def test_what_the_filter_finds_is_exported(taken: Desk, lamin_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Many steps, as with millions of rows.
+    monkeypatch.setattr("portal.services.artifacts.MOST_ROWS", 2)
+    execute(taken.way, "UPDATE lamindb_artifact SET description = '=1+1' WHERE key = 'notes/real.txt'")
+    client = taken.portal.client_as("rita")
+    page = read(client, f"{address(lamin_world)}?q=notes/&latest=1")
+    assert "/artifacts.csv?q=notes" in page
+    assert "/artifacts.json?q=notes" in page
+    answer = client.get(f"{address(lamin_world)}.csv?q=notes/&latest=1")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {line["key"] for line in lines} >= {"notes/virtual.txt", "notes/real.txt", "notes/empty.txt"}
+    assert [line["description"] for line in lines if line["key"] == "notes/real.txt"] == ["'=1+1"]
+    records = json.loads(read(client, f"{address(lamin_world)}.json?q=notes/&latest=1"))
+    assert [record["uid"] for record in records] == [line["uid"] for line in lines]
+    everything = json.loads(read(client, f"{address(lamin_world)}.json"))
+    listed = list_artifacts(taken.units("rita"), lamin_world["locations"][0]["uid"], ArtifactQuery(0, limit=500))
+    assert len(everything) > len(records)
+    assert everything[0]["key"] == listed.page.rows[0].key
+    assert taken.portal.client_as("otto").get(f"{address(lamin_world)}.csv").status_code == 404
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_an_export_without_its_registry_is_an_error_and_no_file(taken: Desk, lamin_world: World) -> None:
+    Path(taken.way.label).rename(f"{taken.way.label}.away")
+    answer = taken.portal.client_as("rita").get(f"{address(lamin_world)}.json")
+    assert answer.status_code >= 400
+    assert "There is no file" in answer.text
 
 
 def test_every_value_is_escaped(taken: Desk, lamin_world: World) -> None:
@@ -120,6 +178,33 @@ def test_a_registry_that_is_down_leaves_the_page_standing(taken: Desk, lamin_wor
     assert "Try again" in page
     assert "Overview" in page
     assert taken.portal.client_as("rita").get(f"{address(lamin_world)}/objects?artifact=x").status_code == 200
+
+
+@pytest.fixture(params=["refuses", "is silent"])
+def dead_port(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A port where nobody answers: at once, or only by taking connections and saying nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if request.param == "is silent":
+            listener.listen(64)
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_a_server_that_is_down_is_told_within_the_limit(taken: Desk, lamin_world: World, dead_port: int) -> None:
+    assert isinstance(taken.way, PostgresWay)
+    url = re.sub(r":\d+/", f":{dead_port}/", taken.way.url)
+    with taken.portal.write_as("ada") as work:
+        registry = work.session.scalars(select(Registry)).one()
+        registry.url_encrypted = work.vault.encrypt(url).decode()
+    begun = time.monotonic()
+    page = read(taken.portal.client_as("rita"), address(lamin_world))
+    # A slow machine renders slowly; what must never happen is that the page waits for the server.
+    assert time.monotonic() - begun < 3 * artifacts.PAGE_SECONDS
+    assert f"127.0.0.1:{dead_port}" in page
+    assert "does not answer" in page or "did not answer within" in page
+    assert "Try again" in page
+    assert "Overview" in page
 
 
 def test_the_tab_is_shown_where_an_instance_refers_to_the_location(taken: Desk, lamin_world: World) -> None:

@@ -177,6 +177,7 @@ _BY_RULE: dict[str, dict[str, Route]] = {
     "/storages/<uid>": _get(Need.READ_STORAGE),
     "/storages/<uid>/access": _get(Need.READ_STORAGE),
     "/storages/<uid>/artifacts": _get(Need.READ_STORAGE),
+    "/storages/<uid>/artifacts.<any(csv, json):kind>": _get(Need.READ_STORAGE),
     "/storages/<uid>/artifacts/objects": _get(Need.READ_STORAGE),
     "/storages/<uid>/branch": _post(Need.ADMIN_STORAGE, branch="archive"),
     "/storages/<uid>/checks": {"GET": Route(Need.READ_STORAGE), "POST": Route(Need.WRITE_STORAGE)},
