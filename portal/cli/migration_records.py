@@ -55,7 +55,9 @@ def _notices(page: MigrationPage) -> list[str]:
         return []
     until = (view.plan or {}).get("fence_until")
     notices = [f"Writers are held off until {until[11:16]} UTC."] if until else []
-    notices += [f"Not held off: {why}" for why in (view.plan or {}).get("fence_soft", ())]
+    notices += [f"Not held off: {row.name}: {row.why_not}" for row in page.instances if not row.can_write]
+    if not page.instances:
+        notices.append("Not held off: no attached instance has a row for this location. Stop writers by hand.")
     return [*notices, view.message] if view.message else notices
 
 

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
 
+from portal.cli import migration_records
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
 from tests.clients.instances import Instance
@@ -197,6 +199,10 @@ def test_both_ends_of_repointed_artifacts_say_so(
     desk.attach(instance)
     made = desk.ready(source["uid"], target["uid"], strategy="repoint")
     assert "Its artifacts name the other location." in text_of(ada, f"/migrations/{made}/cut-over")
+    for uid in (source["uid"], target["uid"]):
+        assert f'href="/migrations/{made}">{made}</a>' in ada.get(f"/storages/{uid}/migrations").text
+    assert "into this one" in ada.get(f"/storages/{target['uid']}/migrations").text
+    assert "into this one" not in ada.get(f"/storages/{source['uid']}/migrations").text
     desk.cut_over(made, "second")
     page = text_of(ada, f"/migrations/{made}")
     assert f"Re-point the artifacts: they belong to the location {target['uid']}" in page
@@ -229,3 +235,30 @@ def test_the_command_line_tells_the_same(desk: Desk, instance: Instance, tmp_pat
     told = typing.run("migration", "show", made).out
     assert "Or run this on each machine:" in told
     assert typing.run("migration", "retry", made).code == 1
+
+
+@pytest.mark.parametrize(
+    ("is_read_only", "said"),
+    [
+        (False, r"^Writers are held off until \d\d:\d\d UTC\.$"),
+        (True, r"^Not held off: lab/real: It is attached read-only\.$"),
+    ],
+)
+def test_waiting_on_the_command_line_tells_whether_writers_are_held_off(
+    desk: Desk, instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_read_only: bool, said: str
+) -> None:
+    desk.attach(instance, is_read_only=is_read_only)
+    made = desk.ready(instance.location(str(tmp_path / "second"))["uid"], str(tmp_path / "third"))
+
+    def fence() -> None:
+        desk.moves.drive_until(State.FENCED)
+        if not is_read_only:
+            desk.moves.drive_while(lambda: not (desk.moves.view(made).plan or {}).get("fence_until"))
+
+    # The runner goes on while the command sleeps: first until the fence is up, then to the end.
+    going_on = iter([fence, desk.moves.drive])
+    monkeypatch.setattr(migration_records, "time", SimpleNamespace(sleep=lambda _seconds: next(going_on)()))
+    more = ["--registry-changed"] if is_read_only else []
+    ran = CommandLine(desk.moves.portal).run("migration", "cut-over", made, "--wait", "--json", *more)
+    assert (ran.code, ran.record["state"]) == (0, "soaking"), ran.err
+    assert len(re.findall(said, ran.err, re.MULTILINE)) == 1, ran.err

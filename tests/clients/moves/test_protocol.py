@@ -1,5 +1,6 @@
 """What a move of a real location takes care of besides the bytes."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from portal.lamindb.registry.opening import open_registry
 from portal.models import Migration
 from portal.planning.states import MigrationState
 from portal.services import migrations
-from tests.clients.conftest import NewInstance
+from portal.services.registries.care import detach_instance
+from portal.values import MARKER_KEY
+from tests.clients.conftest import MakeInstance, NewInstance
 from tests.clients.instances import Instance, ask, execute
 from tests.clients.lamin import ClientError
 from tests.clients.moves.conftest import Desk
@@ -56,6 +59,67 @@ def test_every_instance_that_refers_to_the_location_follows(
     Path(roots[0]).rename(tmp_path / "put away")
     assert root_there(other, uid) == root_there(instance, uid) == roots[1]
     assert other.client.run("read", uid=adopted) == content
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_an_unmanaged_location_moves_under_each_instances_own_uid(
+    database_kind: str, desk: Desk, make_instance: MakeInstance, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "shared", tmp_path / "elsewhere"
+    old.mkdir()
+    instances = [
+        make_instance(kind, tmp_path / name, str(tmp_path / f"{name}-main"))
+        for name, kind in (("first", "sqlite"), ("other", "postgresql"))
+    ]
+    uids, adopted = [], []
+    for number, each in enumerate(instances):
+        (old / f"{number}.txt").write_text(f"text {number}")
+        with each.client.session() as session:
+            uid = session.ask("register", root=str(old))["uid"]
+            # As where the marker could not be written: neither instance manages it, and each gives a uid of its own.
+            execute(each.way, "UPDATE lamindb_storage SET instance_uid = NULL WHERE uid = :uid", uid=uid)
+            (old / MARKER_KEY).unlink()
+            adopted.append(session.ask("adopt", path=str(old / f"{number}.txt")))
+        uids.append(uid)
+        desk.attach(each, f"lab/{each.client.home.name}")
+    assert uids[0] != uids[1]
+    made = desk.ready(uids[0], str(new))
+    desk.cut_over(made, "shared")
+    old.rename(tmp_path / "put away")
+    assert [root_there(each, uid) for each, uid in zip(instances, uids, strict=True)] == [str(new)] * 2
+    found = [each.client.run("read", uid=uid) for each, uid in zip(instances, adopted, strict=True)]
+    assert found == ["text 0", "text 1"]
+    assert not (new / MARKER_KEY).exists()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_the_tab_of_artifacts_shows_those_of_each_instance_and_none_is_detached_in_a_move(
+    database_kind: str, desk: Desk, uid: str, roots: tuple[str, str], new_instance: NewInstance, tmp_path: Path
+) -> None:
+    other = new_instance(str(tmp_path / "other"))
+    Path(roots[0], "by-another.txt").write_text("by another")
+    with other.client.session() as session:
+        session.ask("register", root=roots[0])
+        session.ask("adopt", path=f"{roots[0]}/by-another.txt")
+    desk.attach(other, "lab/other")
+    ada = desk.moves.portal.client_as("ada")
+    of_first = ada.get(f"/storages/{uid}/artifacts").text
+    assert '<select name="instance"' in of_first
+    chosen = re.search(r'<option value="(\w+)"[^>]*>lab/other', of_first)
+    assert chosen is not None, of_first
+    assert ("notes/real.txt" in of_first, "by-another.txt" in of_first) == (True, False)
+    of_other = ada.get(f"/storages/{uid}/artifacts?instance={chosen[1]}").text
+    assert ("notes/real.txt" in of_other, "by-another.txt" in of_other) == (False, True)
+
+    made = desk.plan(uid, roots[1])
+    for slug, name in (("lab/real", "real"), ("lab/other", "other")):
+        with desk.moves.portal.write_as("ada") as work, pytest.raises(Conflict, match="is being moved"):
+            detach_instance(work, slug, name)
+    wish(desk, migrations.cancel, made)
+    desk.moves.drive()
+    for slug, name in (("lab/real", "real"), ("lab/other", "other")):
+        with desk.moves.portal.write_as("ada") as work:
+            assert detach_instance(work, slug, name) == slug
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
