@@ -94,6 +94,11 @@ class Settings:
         return self.data_dir / "secret.key"
 
     @property
+    def certificate_key_path(self) -> Path:
+        """Return the file that holds the key certificates are signed with, closed with the key file."""
+        return self.data_dir / "certificate.key"
+
+    @property
     def ledger_dir(self) -> Path:
         """Return the folder of the migrations' immutable segments."""
         return self.data_dir / "ledger"

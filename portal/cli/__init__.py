@@ -10,6 +10,7 @@ from flask import Flask
 from portal.cli import (
     accounts,
     artifacts,
+    certificates,
     defaults,
     instances,
     migrations,
@@ -24,7 +25,19 @@ from portal.cli.main import cli
 from portal.config import Settings
 
 #: The modules that add commands to `cli`; importing them is what registers them.
-COMMANDS = (accounts, artifacts, defaults, instances, migrations, processes, registries, runner, spaces, storages)
+COMMANDS = (
+    accounts,
+    artifacts,
+    certificates,
+    defaults,
+    instances,
+    migrations,
+    processes,
+    registries,
+    runner,
+    spaces,
+    storages,
+)
 
 
 def run(create_app: Callable[[Settings], Flask], read_settings: Callable[[], Settings]) -> None:

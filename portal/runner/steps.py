@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from portal import database
+from portal.planning.certificates import evidence_words
 from portal.planning.states import MOVES, Event, MigrationState
 from portal.runner.choosing import plan_chosen
 from portal.runner.controls import waits
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.endings import clean_up, roll_back
 from portal.runner.fencing import hold, let_go, turned
+from portal.runner.manifests import has_manifest
 from portal.runner.passes import end_pass
 from portal.runner.planning import check, plan_delta, plan_first
 from portal.runner.proving import is_proven
@@ -135,7 +137,7 @@ def _verify(drive: Drive, facts: Facts) -> None:
             held.move(_E.CHANGES_FOUND, "Objects changed at the source while it was copied; they are copied again.")
         elif bad:
             held.move(_E.TROUBLE, _words(bad), "Look at them below, then retry. Nothing at the target was overwritten.")
-    if not bad and is_proven(drive, facts):
+    if not bad and is_proven(drive, facts) and has_manifest(drive, facts):
         with drive.writing() as held:
             _make_ready(held)
 
@@ -144,8 +146,7 @@ def _make_ready(held: Held) -> None:
     row = held.migration
     row.ready_at = held.work.now
     verified = end_pass(held, "verified_at")
-    row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
-    words = "Every object was read back at the target and its SHA-256 equals the source's."
+    words = f"{evidence_words(row.plan['manifest']['counts'] if row.plan else {})}."
     tried = (row.plan or {}).get("rehearsal")
     if tried and tried["count"]:
         words += f" {tried['count']} artifacts were opened through the new root."
@@ -163,7 +164,8 @@ def _fence(drive: Drive, facts: Facts) -> None:
     elif bad := _bad(drive):
         drive.trouble(f"{_words(bad)} The location was not switched.", "Retry, then cut over again.")
     elif facts.plan.get("is_clean"):
-        switch(drive, facts, way_of(facts, FORWARD))
+        if has_manifest(drive, facts):
+            switch(drive, facts, way_of(facts, FORWARD))
     elif int(facts.plan.get("fence_rounds", 0)) >= MOST_FENCE_ROUNDS:
         drive.trouble(
             "Objects at the source keep changing, so the location was not switched.",

@@ -17,13 +17,14 @@ from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts, Held, Interrupted
 from portal.runner.fencing import turned
 from portal.runner.jobs import Answer, copy_marker
-from portal.services.migrations import intents, ledger, switch_jobs
+from portal.services.migrations import intents, switch_jobs
 from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.intents import DECIDE, FOLLOW, PORTAL, IntentRow, Step
 from portal.services.migrations.ledger import BACK, FORWARD
 from portal.services.migrations.registry_jobs import read_rows
 from portal.services.migrations.switch import note_registry, point_to
 from portal.services.migrations.switch_jobs import Switch
+from portal.services.migrations.witness import witness_of
 
 #: Between two tries of something that must happen and does not yet.
 _AGAIN_SECONDS = 2.0
@@ -228,7 +229,7 @@ def _complete_there(held: Held, facts: Facts) -> None:
     held.note(run_before=row.storage.run if row.storage else None)
     if not facts.is_repoint:
         point_to(held.work, row, "target", run=row.uid)
-    row.manifest_digest = ledger.manifest_digest(held.work.session, row.id)
+    held.note(witness=witness_of(held.work, row))
     row.cut_over_at = held.work.now
     row.soak_until = held.work.now + timedelta(days=held.work.settings.soak_days)
     row.sweep_at = None if facts.is_repoint else held.work.now

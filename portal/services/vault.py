@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ class Vault:
                 hint="Put the key file back that belongs to this database, or enter the secret again.",
             ) from error
 
+    def decrypt_file(self, path: Path) -> str:
+        """Return what a file beside the key file holds, closed with `encrypt`.
+
+        Raises:
+            OSError: it cannot be read.
+            SettingsError: others can read it, or it belongs to another key file.
+        """
+        if path.stat().st_mode & 0o077:
+            raise SettingsError(f"The file {path} can be read by others.", hint=f"Run: chmod 600 {path}")
+        try:
+            return self._fernet.decrypt(path.read_bytes().strip()).decode()
+        except InvalidToken as error:
+            raise SettingsError(
+                f"The file {path} cannot be opened with the present key file.",
+                hint="Put the key file back that belongs to it.",
+            ) from error
+
     def seal(self, value: dict[str, Any]) -> str:
         """Return `value` encrypted for a form's hidden field, so that nobody can read or change it there."""
         return self._fernet.encrypt(json.dumps(value).encode()).decode()
@@ -69,7 +87,7 @@ def open_vault(path: Path) -> Vault:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _create_key_file(path)
+        create_private_file(path, lambda: Fernet.generate_key() + b"\n")
         if path.stat().st_mode & 0o077:
             raise SettingsError(f"The key file {path} can be read by others.", hint=f"Run: chmod 600 {path}")
         keys = [line.strip() for line in path.read_bytes().splitlines() if line.strip()]
@@ -85,14 +103,17 @@ def open_vault(path: Path) -> Vault:
         ) from error
 
 
-def _create_key_file(path: Path) -> None:
-    """Write a new key under a temporary name and link it, so that two processes that start at once agree on one."""
+def create_private_file(path: Path, make: Callable[[], bytes]) -> None:
+    """Write what `make` gives to a file that is not there yet, for this account alone (mode 0600).
+
+    Written under a temporary name and linked, so that two processes that start at once agree on one.
+    """
     if path.exists():
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(Fernet.generate_key() + b"\n")
+        file.write(make())
         file.flush()
         os.fsync(file.fileno())
     try:

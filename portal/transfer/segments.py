@@ -43,6 +43,11 @@ def write_segment(path: str, records: Iterable[PlannedObject] | Iterable[ObjectR
 
     The folder is made where it is missing. A segment of the same name is replaced.
     """
+    return write_lines(path, (encode(record) for record in records))
+
+
+def write_lines(path: str, lines: Iterable[bytes]) -> Segment:
+    """Write a segment of encoded records, as `write_segment` does."""
     final = Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
@@ -50,8 +55,7 @@ def write_segment(path: str, records: Iterable[PlannedObject] | Iterable[ObjectR
     try:
         with temporary.open("wb") as file:
             with gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0, filename="") as packed:
-                for record in records:
-                    line = encode(record)
+                for line in lines:
                     digest.update(line)
                     packed.write(line)
                     count += 1
@@ -67,18 +71,18 @@ def write_segment(path: str, records: Iterable[PlannedObject] | Iterable[ObjectR
 
 def read_plan(path: str) -> Iterator[PlannedObject]:
     """Yield the lines of a plan segment."""
-    return (decode_planned(line) for line in _lines(path))
+    return (decode_planned(line) for line in read_lines(path))
 
 
 def read_results(path: str) -> Iterator[ObjectResult]:
     """Yield the lines of a result segment."""
-    return (decode_result(line) for line in _lines(path))
+    return (decode_result(line) for line in read_lines(path))
 
 
 def digest_of(path: str) -> str:
     """Return the digest of a segment's lines as they are now; compare it with what was recorded."""
     digest = sha256()
-    for line in _lines(path):
+    for line in read_lines(path):
         digest.update(line)
     return digest.hexdigest()
 
@@ -125,7 +129,12 @@ def _decoded(line: bytes) -> dict[str, Any]:
     return {name: datetime.fromisoformat(value) if name in _TIMES else value for name, value in values.items()}
 
 
-def _lines(path: str) -> Iterator[bytes]:
+def read_lines(path: str) -> Iterator[bytes]:
+    """Yield the lines of a segment as they were written, each with its line break.
+
+    Raises:
+        ContentMismatch: the file is damaged or cut off.
+    """
     try:
         with gzip.open(path, "rb") as file:
             yield from file

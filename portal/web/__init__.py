@@ -6,6 +6,7 @@ from portal.config import Settings
 from portal.web import (
     account,
     artifacts,
+    certificates,
     connect_s3,
     connections,
     csrf,
@@ -36,6 +37,7 @@ from portal.web import settings as settings_page
 BLUEPRINTS = (
     account.blueprint,
     artifacts.blueprint,
+    certificates.blueprint,
     connect_s3.blueprint,
     connections.blueprint,
     defaults.blueprint,

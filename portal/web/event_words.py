@@ -42,6 +42,7 @@ PHRASES: Mapping[str, str] = {
     "migration.cancel-requested": "asked to cancel| it",
     "migration.cancelled": "cancelled| it",
     "migration.cancelling": "began to cancel| it",
+    "migration.certificate-issued": "was given the first certificate of this state",
     "migration.changes-found": "found changes at the source",
     "migration.check-requested": "asked to check| it again",
     "migration.checking": "began to check and list both sides",

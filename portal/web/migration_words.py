@@ -1,8 +1,10 @@
 """A migration in words and steps for its page. Decides nothing; only says."""
 
+from portal.planning.certificates import evidence_words
 from portal.planning.estimates import guess, words_for_range
 from portal.planning.states import MOVES, SWITCHED, WORKING, Event, MigrationState
 from portal.services.migrations import MigrationPage
+from portal.services.migrations.certificate import has_certificate
 from portal.web.filters import format_bytes, format_count, format_duration
 
 _S = MigrationState
@@ -114,6 +116,16 @@ def is_under_way(page: MigrationPage) -> bool:
 def is_proven(page: MigrationPage) -> bool:
     """Tell whether every object of the move was verified, with nothing left open."""
     return page.view.state in _PROVEN and page.view.manifest_digest is not None and not page.exceptions
+
+
+def is_certified(page: MigrationPage) -> bool:
+    """Tell whether there is a certificate to look at."""
+    return has_certificate(page.view.state, page.view.plan)
+
+
+def evidence(page: MigrationPage) -> str:
+    """Return how the objects were verified, from their results alone."""
+    return evidence_words(((page.view.plan or {}).get("manifest") or {}).get("counts") or {})
 
 
 def guessed(page: MigrationPage) -> str:

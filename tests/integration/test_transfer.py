@@ -14,7 +14,6 @@ import pytest
 
 from portal.backends.base import S3Access
 from portal.engine import LocalExecutor, open_executor
-from portal.planning.merkle import merkle_root
 from portal.planning.outcomes import needs_look
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardResult
@@ -114,7 +113,6 @@ def test_a_move_forth_and_back_in_every_direction(
     kept = {"ab": b"x", "Z": b"other size", "theirs/x": b"own"}
     assert contents(target.folder) == {**OBJECTS, **kept}
     assert [digest_of(path) for path in forward[0]] == [result.digest for result in verified]
-    assert len(merkle_root(result.digest for result in verified)) == 64
 
     time.sleep(1.1)  # rclone tells times by the second
     fill(source.folder, {"data/z": b"changed", "new": b"new"})

@@ -9,7 +9,6 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.models import Migration, Shard, ShardException
-from portal.planning.merkle import merkle_root
 from portal.planning.outcomes import BAD, ObjectResult, Outcome
 from portal.transfer.jobs import ShardResult
 from portal.transfer.summary import PlanSummary
@@ -180,11 +179,11 @@ def bad_kinds(session: Session, migration_id: int) -> dict[str, int]:
     return dict(session.execute(query).all())
 
 
-def known_paths(session: Session, migration_id: int, ledger: str) -> tuple[tuple[str, ...], ...]:
-    """Return the result segments of every pass of the move so far, oldest pass first."""
+def known_paths(session: Session, migration_id: int, ledger: str, after: int = 0) -> tuple[tuple[str, ...], ...]:
+    """Return the result segments of every pass of the move so far, oldest pass first. `after`: of later ones only."""
     query = (
         select(Shard.pass_number, Shard.verify_path, Shard.copy_path)
-        .where(Shard.migration_id == migration_id, Shard.direction == FORWARD)
+        .where(Shard.migration_id == migration_id, Shard.direction == FORWARD, Shard.pass_number > after)
         .order_by(Shard.pass_number, Shard.number)
     )
     passes: dict[int, list[str]] = {}
@@ -194,14 +193,10 @@ def known_paths(session: Session, migration_id: int, ledger: str) -> tuple[tuple
     return tuple(tuple(paths) for _, paths in sorted(passes.items()))
 
 
-def manifest_digest(session: Session, migration_id: int) -> str:
-    """Return the Merkle root over the verified segments of the move, in order."""
-    query = (
-        select(Shard.verify_digest)
-        .where(Shard.migration_id == migration_id, Shard.direction == FORWARD, Shard.verify_digest.is_not(None))
-        .order_by(Shard.pass_number, Shard.number)
-    )
-    return merkle_root(digest for digest in session.scalars(query) if digest is not None)
+def newest_pass(session: Session, migration_id: int) -> int:
+    """Return the number of the newest forward pass that had anything to do; 0 for none."""
+    query = select(func.max(Shard.pass_number)).where(Shard.migration_id == migration_id, Shard.direction == FORWARD)
+    return session.scalar(query) or 0
 
 
 def open_shards(session: Session, migration_id: int) -> list[tuple[str, int, int]]:

@@ -93,6 +93,7 @@ _BY_RULE: dict[str, dict[str, Route]] = {
     "/<handle>/infrastructure.<any(csv, json):kind>": _get(Need.SIGNED_IN),
     "/account": _page(Need.SIGNED_IN, old_password="wrong", password="a new battery staple"),
     "/account/details": _post(Need.SIGNED_IN, name="Somebody", email="somebody@example.org"),
+    "/certificate-key": _get(Need.PUBLIC),
     "/connect-s3": _page(
         Need.SIGNED_IN,
         root="s3://somewhere/atlas",
@@ -140,6 +141,8 @@ _BY_RULE: dict[str, dict[str, Route]] = {
     "/migrations": _get(Need.SIGNED_IN),
     "/migrations/<uid>": _get(Need.READ_STORAGE),
     "/migrations/<uid>/cancel": _page(Need.ADMIN_STORAGE),
+    "/migrations/<uid>/certificate": _get(Need.READ_STORAGE),
+    "/migrations/<uid>/certificate.json": _get(Need.READ_STORAGE),
     "/migrations/<uid>/check": _post(Need.ADMIN_STORAGE),
     "/migrations/<uid>/cut-over": _page(Need.ADMIN_STORAGE, confirm="cells", registry_changed="y"),
     "/migrations/<uid>/pause": _post(Need.ADMIN_STORAGE),

@@ -1,0 +1,121 @@
+"""Certificates: the page to print, the signed JSON, and the public key at an address of its own."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, render_template
+from flask import make_response as flask_response
+from werkzeug.wrappers import Response
+
+from portal.services.migrations.certificate import get_certificate, public_key
+from portal.services.units import Units
+from portal.web import gate
+from portal.web.filters import format_bytes, format_count
+
+blueprint = Blueprint("certificates", __name__)
+
+#: What each level of evidence means, in one sentence: the name, then what was done.
+LEVELS = {
+    "read_back": ("Read back", "read again at the target and hashed"),
+    "server": ("Server", "compared with a checksum that the target's server computed over the whole object"),
+    "parts": ("Parts", "compared with a composite checksum, recomputed from the parts"),
+    "none": ("None", "not verified"),
+}
+
+#: What became of objects, in the order people ask.
+OUTCOMES = {
+    "copied": "Copied and verified",
+    "already_equal": "Equal at the target already, proven by hashes of both sides",
+    "removed": "Deleted at the source while it was moved, taken away at the target too",
+    "left": "The target's own, not touched and not verified",
+    "missing": "Gone from the source before it could be copied",
+    "conflict": "Different at the target, not overwritten",
+    "rotten": "Not as LaminDB recorded it, not copied",
+    "changed": "Changed while it was copied",
+    "failed": "Not copied",
+    "mismatch": "Read back differently",
+}
+
+_STEPS = {
+    "planned": "Planned",
+    "started": "Started",
+    "ready": "Ready",
+    "cut_over": "Cut over",
+    "rolled_back": "Rolled back",
+    "released": "Released",
+}
+
+
+@blueprint.get("/migrations/<uid>/certificate")
+def show(uid: str) -> Response:
+    """Show a move's certificate as a page to print."""
+    document = get_certificate(Units(gate.reading, gate.writing), uid)
+    statement = document["statement"]
+    context = {
+        "uid": uid,
+        "document": document,
+        "statement": statement,
+        "levels": _levels(statement),
+        "outcomes": _outcomes(statement),
+        "steps": _steps(statement),
+        "left_out": _left_out(statement),
+    }
+    return flask_response(render_template("migrations/certificate.html", **context))
+
+
+@blueprint.get("/migrations/<uid>/certificate.json")
+def download(uid: str) -> Response:
+    """Give out the signed certificate."""
+    document = get_certificate(Units(gate.reading, gate.writing), uid)
+    response = flask_response(json.dumps(document, indent=2) + "\n")
+    response.mimetype = "application/json"
+    response.headers["Content-Disposition"] = f'attachment; filename="certificate-{uid}.json"'
+    return response
+
+
+@blueprint.get("/certificate-key")
+@gate.public
+def key() -> Response:
+    """Give out the public key that certificates of this portal are checked with."""
+    with gate.reading() as work:
+        response = flask_response(public_key(work).public_pem)
+    response.mimetype = "text/plain"
+    return response
+
+
+def _levels(statement: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (LEVELS.get(name, (name, ""))[0], f"{_amount(entry)}, {LEVELS.get(name, ('', 'as named'))[1]}")
+        for name, entry in statement["objects"]["levels"].items()
+    ]
+
+
+def _outcomes(statement: dict[str, Any]) -> list[tuple[str, str]]:
+    found = statement["objects"]["outcomes"]
+    return [(words, _amount(found[name])) for name, words in OUTCOMES.items() if name in found]
+
+
+def _steps(statement: dict[str, Any]) -> list[tuple[str, str]]:
+    steps = statement["steps"]
+    done = [(words, steps[name]) for name, words in _STEPS.items() if steps[name]]
+    return [(words, f"{_moment(step['at'])} by {step['by']}") for words, step in done]
+
+
+def _moment(text: str) -> str:
+    return f"{text[:10]} {text[11:19]} UTC"
+
+
+def _left_out(statement: dict[str, Any]) -> list[tuple[str, str]]:
+    left = statement["left_out"]
+    rows = [(f"Left out: {reason}", tally) for reason, tally in left["excluded"].items()]
+    rows += [
+        ("Below the root, but no objects", left["no_objects"]),
+        ("Registered, but not there", left["registered_and_missing"]),
+        ("Moved though no artifact refers to them", left["moved_though_unreferenced"]),
+    ]
+    return [(words, _amount(tally)) for words, tally in rows if tally["count"]]
+
+
+def _amount(tally: dict[str, int]) -> str:
+    noun = "object" if tally["count"] == 1 else "objects"
+    return f"{format_count(tally['count'])} {noun}, {format_bytes(tally['bytes'])}"
