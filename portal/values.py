@@ -63,6 +63,14 @@ class MembershipRole(StrEnum):
     MEMBER = "member"
 
 
+def is_md5(etag: str | None) -> bool:
+    """Tell whether an ETag has the form of an MD5; one of an upload in parts has not."""
+    return etag is not None and len(etag) == 32 and _HEX.issuperset(etag)
+
+
+_HEX = frozenset("0123456789abcdef")
+
+
 def initials(name: str) -> str:
     """Return one or two capital letters that stand for a person in an avatar: of the first and the last word."""
     words = name.replace("-", " ").split()

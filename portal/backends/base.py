@@ -5,7 +5,7 @@ Callers hold a `Backend` and know no kind. Vendor exceptions end below this line
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,10 @@ TEMPORARY_FOLDER: Final = f"{MANAGED_FOLDER}/_portal"
 #: How many bytes one chunk of a stream has where a backend chooses.
 CHUNK_BYTES: Final = 1024 * 1024
 
+#: Uploads of larger objects go in parts of this size, so many at a time; what is under way is held in memory.
+PART_BYTES: Final = 16 * 1024 * 1024
+PARTS_AT_ONCE: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
@@ -30,12 +34,29 @@ class ObjectInfo:
         size_bytes: length of the content.
         modified_at: aware UTC; None where the server does not say.
         etag: without quotes; None where the kind has none (local).
+        parts_etag: of an upload in parts that was just made, the ETag recomputed from what was sent; None else.
     """
 
     key: str
     size_bytes: int
     modified_at: datetime | None
     etag: str | None
+    parts_etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Which checksums of a server are evidence, as tried on the real root (`Backend.prove`).
+
+    Attributes:
+        has_md5: the ETag of an object put in one request is the MD5 the server computed, and a wrong MD5 is refused.
+        has_parts: the same of uploads in parts: the ETag is the MD5 of the parts' MD5s, and a wrong one is refused.
+        reason: why it is less than both, for people; empty where it is not.
+    """
+
+    has_md5: bool = False
+    has_parts: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +175,12 @@ class Backend(Protocol):
         """Return what is known of one object; None when there is none."""
         ...
 
-    def open_read(self, key: str) -> AbstractContextManager[Readable]:
-        """Open an object for streaming.
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        """Return what is known of many objects by as few requests as possible; absent ones are left out."""
+        ...
+
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> AbstractContextManager[Readable]:
+        """Open an object for streaming. `seen` is what a look just told of it: a short way may be taken then.
 
         Raises:
             ObjectNotFound: no object has this key.
@@ -163,8 +188,10 @@ class Backend(Protocol):
         """
         ...
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
         """Create an object from `chunks`, all of it or nothing; leaves no temporary behind on error.
+
+        `is_known_absent`: a look just told that there is none, so none is made here.
 
         Raises:
             ObjectExists: something is under the key; nothing was changed.
@@ -172,6 +199,21 @@ class Backend(Protocol):
             OutOfSpace: no room left.
             NameRefused: the root cannot hold this key.
         """
+        ...
+
+    def shares_server(self, other: "Backend") -> bool:
+        """Tell whether both roots are on the same server, so that what is proven of one is of the other."""
+        ...
+
+    def copy_from(self, source: "Backend", seen: ObjectInfo, key: str) -> ObjectInfo | None:
+        """Have the server copy what `seen` tells of from another root of its own, where `key` is known to be absent.
+
+        None where that cannot be done: stream it instead. The content is the very version that was seen.
+        """
+        ...
+
+    def prove(self, token: str) -> Proof:
+        """Try which of the server's checksums are evidence, with objects below `.lamindb/_probe/<token>`."""
         ...
 
     def replace(self, key: str, data: bytes) -> ObjectInfo:
@@ -182,8 +224,11 @@ class Backend(Protocol):
         """Delete one object; an absent one is fine."""
         ...
 
-    def remove_temporaries(self, tag: str) -> int:
-        """Remove what killed writes that carried `tag` left behind; return how many there were."""
+    def remove_temporaries(self, tag: str, *, keeps_uploads: bool = False) -> int:
+        """Remove what killed writes that carried `tag` left behind; return how many there were.
+
+        `keeps_uploads`: leave unfinished uploads that a write with the same tag goes on with.
+        """
         ...
 
     def free_bytes(self) -> int | None:

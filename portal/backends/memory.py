@@ -1,16 +1,18 @@
 """Objects in a dictionary, with the manners of an object store: for tests of what stands on the contract."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from threading import RLock
 
 from portal.backends.base import (
+    Backend,
     Capabilities,
     FolderPage,
     ObjectInfo,
+    Proof,
     Readable,
     check_length,
     check_tag,
@@ -59,8 +61,13 @@ class MemoryBackend:
         etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         return ObjectInfo(key, len(data), _WRITTEN_AT, etag)
 
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        """Return the objects among `keys` that are there."""
+        found = (self.info(key) for key in keys)
+        return {info.key: info for info in found if info is not None}
+
     @contextmanager
-    def open_read(self, key: str) -> Iterator[Readable]:
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
         """Open an object for reading."""
         key_parts(key)
         data = self.objects.get(key)
@@ -69,7 +76,7 @@ class MemoryBackend:
         with BytesIO(data) as stream:
             yield stream
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
         """Create an object, all of it or nothing."""
         key_parts(key)
         check_length(key, self.capabilities.max_key_bytes)
@@ -83,6 +90,18 @@ class MemoryBackend:
                 raise _taken(key)
             return self.replace(key, data)
 
+    def shares_server(self, other: Backend) -> bool:
+        """Return False: there is no server."""
+        return False
+
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
+        """Return None: memory copies through its reader."""
+        return None
+
+    def prove(self, token: str) -> Proof:
+        """Say that no server checks anything here."""
+        return Proof(reason="Memory has no checksums.")
+
     def replace(self, key: str, data: bytes) -> ObjectInfo:
         """Write an object whatever is under the key."""
         key_parts(key)
@@ -95,7 +114,7 @@ class MemoryBackend:
         with self._lock:
             self.objects.pop(key, None)
 
-    def remove_temporaries(self, tag: str) -> int:
+    def remove_temporaries(self, tag: str, *, keeps_uploads: bool = False) -> int:
         """Return 0: a write here leaves nothing behind."""
         check_tag(tag)
         return 0

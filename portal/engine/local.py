@@ -7,6 +7,7 @@ One interface for every engine, `concurrent.futures.Executor`: a Dask cluster gi
 (`Client.get_executor(resources={"host:NAME": 1})`), whose workers need none of this file.
 """
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -68,6 +69,8 @@ def _new_pool(workers: int) -> ProcessPoolExecutor:
 def _begin_worker(parent_id: int) -> None:
     """Leave Ctrl-C to the parent, which stops its workers in order, and watch that parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # obstore may abort while the interpreter is taken down, when all work is done and told.
+    atexit.register(os._exit, 0)
     Thread(target=_end_with, args=(parent_id,), name="watch-parent", daemon=True).start()
 
 

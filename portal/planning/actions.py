@@ -32,8 +32,8 @@ class PlannedObject:
     """One line of a plan segment: the source's object as the plan saw it, and what to do.
 
     Attributes:
-        ours_sha256: what this migration wrote under the key in an earlier pass, which may be replaced or removed when
-            the bytes there still have this hash; None when it wrote nothing.
+        ours_digest: of what this migration wrote under the key in an earlier pass (`ObjectResult.digest`), which may be
+            replaced or removed when the bytes there still have it; None when it wrote nothing.
         target_key: where to write, when not under `key` itself: a rollback puts rewritten objects beside.
         recorded: hashes in LaminDB's form, (kind, value), any of which the bytes should have; none where none is known.
     """
@@ -43,13 +43,13 @@ class PlannedObject:
     modified_at: datetime | None = None
     etag: str | None = None
     act: Act = Act.COPY
-    ours_sha256: str | None = None
+    ours_digest: str | None = None
     target_key: str | None = None
     recorded: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         beside = f" as {self.target_key}" if self.target_key else ""
-        ours = " over ours" if self.ours_sha256 and self.act is not Act.REMOVE else ""
+        ours = " over ours" if self.ours_digest and self.act is not Act.REMOVE else ""
         return f"{self.act} {self.key}{beside}{ours}"
 
 
@@ -87,7 +87,7 @@ def decide_delta(known: ObjectResult | None, source: Entry | None, rules: KeyRul
 
     None where nothing changed since and the object is in good order.
     """
-    ours = known.sha256 if known is not None and known.is_ours else None
+    ours = known.digest if known is not None and known.is_ours else None
     if source is None:
         return _planned(known, Act.REMOVE, ours) if known is not None and ours else None
     if excluded := _excluded(source, rules):
@@ -157,13 +157,13 @@ def _excluded(entry: Entry, rules: KeyRules) -> Excluded | None:
     return Excluded(entry.key, entry.size_bytes, reason, detail)
 
 
-def _planned(entry: Entry, act: Act, ours_sha256: str | None = None, *, target_key: str | None = None) -> PlannedObject:
+def _planned(entry: Entry, act: Act, ours_digest: str | None = None, *, target_key: str | None = None) -> PlannedObject:
     return PlannedObject(
         key=entry.key,
         size_bytes=entry.size_bytes,
         modified_at=entry.modified_at,
         etag=entry.etag,
         act=act,
-        ours_sha256=ours_sha256,
+        ours_digest=ours_digest,
         target_key=target_key,
     )

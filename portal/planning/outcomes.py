@@ -58,10 +58,10 @@ class ObjectResult:
 
     Attributes:
         sha256: hex digest of the content read at the source; None when it was not read.
-        md5: likewise.
+        md5: likewise; of a copy that the server made, the server's own.
         level: evidence at the target; none before verification.
         reason: one sentence for whatever is not good; empty else.
-        is_ours: whether this migration wrote what lies at the target under this key, to be proven by `sha256` again.
+        is_ours: whether this migration wrote what lies at the target under this key, to be proven by `digest` again.
         target_key: where it lies at the target, when not under `key` itself.
         lamin_hash: LaminDB's hash of the content, where it is not the MD5: of files above 50 MiB.
         fault: the kind of error that a failed object met (`portal.errors`, its code); empty where it met none.
@@ -85,9 +85,14 @@ class ObjectResult:
     fault: str = ""
     is_passing: bool = False
 
+    @property
+    def digest(self) -> str | None:
+        """Return what the content is known by again: its hex SHA-256, else `md5:` and its MD5; None for neither."""
+        return self.sha256 or (f"md5:{self.md5}" if self.md5 else None)
+
 
 def needs_look(result: ObjectResult) -> bool:
-    """Tell whether a verified pass leaves this object for a person: not good, or copied but not read back."""
+    """Tell whether a verified pass leaves this object for a person: not good, or copied but without evidence."""
     if result.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
         return result.level is Level.NONE
     return result.outcome in BAD

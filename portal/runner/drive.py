@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from portal import database
+from portal.backends.base import Proof
 from portal.config import Settings
 from portal.models import Connection, Host, Migration
 from portal.planning.roots import parse_root
@@ -117,6 +118,11 @@ class Facts:
     is_sweep_due: bool = False
     has_times: bool = False
     is_waiting: bool = False
+
+    @property
+    def proof(self) -> Proof:
+        """Return which checksums of the target are evidence; none before the checks told."""
+        return Proof(**self.plan.get("proof", {}))
 
     @property
     def is_repoint(self) -> bool:

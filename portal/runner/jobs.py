@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from portal.backends.base import BULK, Backend
+from portal.backends.base import BULK, Backend, Proof
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.lamindb.registry.ways import DATABASE_KEY
@@ -28,8 +28,8 @@ from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
 _PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
 
-#: Opening a bucket costs a worker about half a second, so a shard has some objects at least.
-_LIMITS = ShardLimits(min_count=25)
+#: Opening a bucket costs a worker some tenths of a second, so a shard has some objects at least.
+_LIMITS = ShardLimits(min_count=50, aim_count=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,15 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a look at both sides found. `warnings` are for people; nothing in them refuses."""
+    """What a look at both sides found.
+
+    Attributes:
+        warnings: for people; nothing in them refuses.
+        proof: which checksums of the target are evidence.
+    """
 
     warnings: tuple[str, ...]
+    proof: Proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,8 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
         warnings = _look_at_source(source, aims.storage_uid)
         _refuse_foreign(target, aims.target_uid or aims.storage_uid)
         _probe(target, aims.storage_uid)
-    return Inspection((*told, *warnings))
+        proof = target.prove(aims.storage_uid)
+    return Inspection((*told, *warnings), proof)
 
 
 def _refuse_database(source: Backend) -> None:

@@ -1,5 +1,7 @@
 """Look at both sides and plan passes: the steps in which nothing is copied."""
 
+from dataclasses import asdict
+
 from portal import database
 from portal.planning.actions import Act
 from portal.planning.keys import Reason
@@ -20,7 +22,7 @@ def check(drive: Drive, facts: Facts) -> bool:
         return False
     found: Inspection = answer.value
     with drive.writing() as held:
-        held.note(warnings=[*facts.plan.get("place_warnings", []), *found.warnings])
+        held.note(warnings=[*facts.plan.get("place_warnings", []), *found.warnings], proof=asdict(found.proof))
     return True
 
 

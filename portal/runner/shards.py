@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
 from portal import database
+from portal.backends.base import Proof
 from portal.models import Migration
 from portal.planning.estimates import Sample, estimate
 from portal.planning.rates import RateLog, read_rates
@@ -32,6 +33,7 @@ class Pass:
     number: int
     is_copy: bool
     takes_rot: bool = False
+    proof: Proof = field(default_factory=Proof)
 
     @property
     def call(self) -> Callable[[ShardJob], ShardResult]:
@@ -267,7 +269,10 @@ class ShardRun:
             stop_path=str(self._drive.stop_path),
             progress_path=files.progress,
             limits_path=self._sharing.path,
-            options=ShardOptions(takes_rot=self._which.takes_rot),
+            options=ShardOptions(
+                takes_rot=self._which.takes_rot,
+                proof=self._which.proof,
+            ),
         )
 
 

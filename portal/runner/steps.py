@@ -214,7 +214,7 @@ def _work_on(drive: Drive, facts: Facts, *, is_copy: bool) -> bool:
     """Run what is open of the present pass; False when nothing is."""
     if not is_open(drive, FORWARD, facts.pass_number, is_copy=is_copy):
         return False
-    _run(drive, Pass(facts.ends, FORWARD, facts.pass_number, is_copy, facts.takes_rot))
+    _run(drive, Pass(facts.ends, FORWARD, facts.pass_number, is_copy, facts.takes_rot, facts.proof))
     return True
 
 

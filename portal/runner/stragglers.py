@@ -33,7 +33,7 @@ def sweep(drive: Drive, facts: Facts) -> None:
     number = facts.pass_number + 1
     for is_copy in (True, False):
         if is_open(drive, FORWARD, number, is_copy=is_copy):
-            fault = run_pass(drive, Pass(facts.ends, FORWARD, number, is_copy, facts.takes_rot))
+            fault = run_pass(drive, Pass(facts.ends, FORWARD, number, is_copy, facts.takes_rot, facts.proof))
             if fault is not None:
                 return _note(drive, error=fault.error)
     return _note(drive, plan=plan)

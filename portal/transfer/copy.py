@@ -1,25 +1,34 @@
 """Copy one shard, in a worker process. Nothing at the target is ever overwritten.
 
-Every object is streamed once through SHA-256 and MD5 to a create-only write. What is under the key already is compared
-by hash. Only what this migration wrote, proven by its hash, is taken away to make room for a newer version.
+Every object is streamed once through SHA-256 and MD5 to a create-only write, or copied by the server that holds both
+roots and whose checksums are proven. What is under the key already is compared. Only what this migration wrote, proven
+by its hash, is taken away to make room for a newer version.
+
+Both sides are looked at before and after, a request for many objects each: what the source changed meanwhile is taken
+back at the end, for another pass.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
-from portal.lamindb.hashes import WHOLE_BYTES
+from portal.lamindb.hashes import MD5, WHOLE_BYTES, encode
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
-from portal.planning.outcomes import ObjectResult, Outcome
+from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
 from portal.transfer.journal import Journal, journal_path
+from portal.transfer.looks import Looks
+from portal.transfer.room import Room
 from portal.transfer.segments import read_plan
 from portal.transfer.work import (
     DEFAULT_OPENER,
     Digests,
     Opener,
+    at,
     failed,
     hash_object,
     hashed_chunks,
@@ -28,6 +37,9 @@ from portal.transfer.work import (
     run_shard,
     with_retries,
 )
+from portal.values import is_md5
+
+_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 
 class _Rotten(StorageError):
@@ -44,10 +56,13 @@ def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
     def step(control: Control) -> tuple[list[ObjectResult], bool]:
         plan = list(read_plan(job.plan_path))
         with opened(job, opener) as (source, target), Journal(journal_path(job.copy_path)) as journal:
-            target.remove_temporaries(job.tag)
+            # What a killed run left, but for large uploads that can be gone on with.
+            target.remove_temporaries(job.tag, keeps_uploads=True)
             copier = _Copier(source, target, journal, control, job.options)
+            copier.look(plan)
             results = run_objects(plan, copier.handle, control, job.options.threads)
             if len(results) == len(plan):
+                results = copier.settle(results)
                 # A server that was away for a moment could not be told to drop what a failed try had begun.
                 target.remove_temporaries(job.tag)
         return results, len(results) == len(plan)
@@ -63,6 +78,32 @@ class _Copier:
     ) -> None:
         self._source, self._target = source, target
         self._journal, self._control, self._options = journal, control, options
+        self._trusts_both = options.proof.has_md5 and target.shares_server(source)
+        self._room = Room()
+        self._written: dict[str, ObjectInfo] = {}
+
+    def look(self, plan: Sequence[PlannedObject]) -> None:
+        """Ask what both sides hold, for all objects at once."""
+        control, retries = self._control, self._options.retries
+        keys = [item.key for item in plan if item.act is not Act.LEAVE]
+        target_keys = [at(item) for item in plan if item.act is not Act.LEAVE]
+        self._sources = with_retries(lambda: Looks(self._source, keys), control, retries)
+        self._targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+
+    def settle(self, results: Sequence[ObjectResult]) -> list[ObjectResult]:
+        """Look at the source again and take back what it changed since it was read."""
+        keys = [result.key for result in results if result.outcome in _THERE]
+        control, retries = self._control, self._options.retries
+        now = with_retries(lambda: self._source.infos(keys), control, retries)
+        return [with_retries(partial(self._settled, one, now.get(one.key)), control, retries) for one in results]
+
+    def _settled(self, result: ObjectResult, now: ObjectInfo | None) -> ObjectResult:
+        if result.outcome not in _THERE or (now is not None and is_unchanged(now, result)):
+            return result
+        written = self._written.get(result.key)
+        if written is not None:
+            self._take_back(written)
+        return _changed(result, result.digest if result.is_ours else None)
 
     def handle(self, item: PlannedObject) -> ObjectResult:
         """Return the result of one object; errors that are its own become a result too."""
@@ -78,29 +119,65 @@ class _Copier:
         return result
 
     def _copy(self, item: PlannedObject) -> ObjectResult:
-        before = self._source.info(item.key)
+        before, there = self._sources.info(item.key), self._targets.info(at(item))
         if before is None:
             return self._bad(item, Outcome.MISSING, "The source has no such object any more.")
-        earlier = self._finished_earlier(item, before)
+        earlier = self._finished_earlier(item, before, there)
         if earlier is not None:
             return earlier
-        if item.ours_sha256:
-            self._make_room(item)
-        there = self._target.info(_at(item)) if item.act is not Act.COPY else None
+        if there is not None and item.ours_digest and self._holds(at(item), item.ours_digest):
+            # An earlier pass wrote it, and it still is that: it makes room.
+            self._target.delete(at(item))
+            there = None
         if there is not None:
-            return self._compare(item, before, there, is_ours=self._journal.was_tried(_at(item)))
-        return self._write(item, before)
+            return self._compare(item, before, there, is_ours=self._journal.was_tried(at(item)))
+        with self._room.held(before.size_bytes):
+            return self._copy_on_server(item, before) or self._write(item, before)
+
+    def _copy_on_server(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult | None:
+        """Have the server copy, where its checksum of the source is evidence and says all that was recorded.
+
+        None where that is not so: then the bytes are read.
+        """
+        if not self._is_same_by_etag(item, before, before):
+            return None
+        key = at(item)
+        was_tried = self._journal.was_tried(key)
+        self._journal.begin(key)
+        self._journal.stream(key, f"md5:{before.etag}")
+        try:
+            written = self._target.copy_from(self._source, before, key)
+        except ObjectExists:
+            return self._compare_existing(item, before, is_ours=was_tried)
+        if written is None:
+            return None
+        if written.etag != before.etag:
+            # The buckets are encrypted in different ways, or the copy is damaged: it is read from now on.
+            self._trusts_both = False
+            self._target.delete(key)
+            return None
+        self._written[item.key] = written
+        return _by_etag(item, before, written, Outcome.COPIED)
+
+    def _is_same_by_etag(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo) -> bool:
+        """Tell whether the server's own checksums, proven to be MD5s, say that both are equal and as recorded."""
+        if not (self._trusts_both and is_md5(before.etag)):
+            return False
+        if before.size_bytes != there.size_bytes or before.etag != there.etag:
+            return False
+        recorded = [value for kind, value in item.recorded if kind == MD5]
+        return not item.recorded or encode(bytes.fromhex(before.etag or "")) in recorded
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
-        key, digests = _at(item), Digests(before.size_bytes)
+        key, digests = at(item), Digests(before.size_bytes)
         was_tried = self._journal.was_tried(key)
         self._journal.begin(key)
         try:
-            with self._source.open_read(item.key) as stream:
+            with self._source.open_read(item.key, seen=before) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
                 noted = self._noted(item, chunks, digests)
-                written = self._target.write(key, noted, size_bytes=before.size_bytes)
+                written = self._target.write(key, noted, size_bytes=before.size_bytes, is_known_absent=True)
         except _Rotten:
             return _changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
         except ObjectExists:
@@ -109,10 +186,15 @@ class _Copier:
             if self._source.info(item.key) is not None:
                 raise
             return self._bad(item, Outcome.MISSING, "The source deleted the object while it was read.")
-        if self._is_changed(before):
-            self._take_back(written)
-            return _changed(item, digests.sha256)
-        return _copied(item, before, written, digests)
+        self._written[item.key] = written
+        return _same(item, before, written, digests, outcome=Outcome.COPIED, level=self._level(written, digests))
+
+    def _level(self, written: ObjectInfo, digests: Digests) -> Level:
+        """Return what the server's checksum of what it holds is evidence of."""
+        proof = self._options.proof
+        if proof.has_parts and written.parts_etag and written.etag == written.parts_etag:
+            return Level.PARTS
+        return Level.SERVER if proof.has_md5 and written.etag == digests.md5 else Level.NONE
 
     def _noted(self, item: PlannedObject, chunks: Iterable[bytes], digests: Digests) -> Iterator[bytes]:
         """Yield chunks; after the last, before the target publishes them, note what a kill would leave there.
@@ -123,7 +205,7 @@ class _Copier:
         yield from chunks
         if self._is_rotten(item, digests):
             raise _Rotten("as recorded, the bytes are others")
-        self._journal.stream(_at(item), digests.sha256)
+        self._journal.stream(at(item), digests.sha256)
 
     def _is_rotten(self, item: PlannedObject, digests: Digests) -> bool:
         """Tell whether hashes of this kind were recorded, and this is none of them."""
@@ -139,7 +221,7 @@ class _Copier:
         return replace(bad, size_bytes=before.size_bytes, modified_at=before.modified_at, etag=before.etag)
 
     def _compare_existing(self, item: PlannedObject, before: ObjectInfo, *, is_ours: bool) -> ObjectResult:
-        key = _at(item)
+        key = at(item)
         if not is_ours:
             self._journal.disown(key)
         there = self._target.info(key)
@@ -148,24 +230,31 @@ class _Copier:
         return self._compare(item, before, there, is_ours=is_ours)
 
     def _compare(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo, *, is_ours: bool) -> ObjectResult:
-        """Hash both sides; the target stays as it is whatever comes out."""
+        """Compare both sides by hash, the server's own where it is evidence; the target stays as it is."""
         if there.size_bytes != before.size_bytes:
             self._drop_stale(there.key)
             words = f"The target holds {there.size_bytes:,} bytes under this key, the source {before.size_bytes:,}."
             return _conflict(item, before, there, words)
+        outcome = Outcome.COPIED if is_ours else Outcome.ALREADY_EQUAL
+        if self._is_same_by_etag(item, before, there):
+            return _by_etag(item, before, there, outcome)
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, *read, before.size_bytes)
-        other = hash_object(self._target, there.key, *read)
+        if self._is_rotten(item, here):
+            return (
+                _changed(item, self._journal.streamed(there.key))
+                if self._is_changed(before)
+                else self._rotten(item, before, here)
+            )
+        level = self._level(there, here)
+        if level is Level.NONE and hash_object(self._target, there.key, *read).sha256 == here.sha256:
+            level = Level.READ_BACK
+        if level is not Level.NONE:
+            return _same(item, before, there, here, outcome=outcome, level=level)
         if self._is_changed(before):
             return _changed(item, self._journal.streamed(there.key))
-        if self._is_rotten(item, here):
-            return self._rotten(item, before, here)
-        if here.sha256 != other.sha256:
-            self._drop_stale(there.key)
-            return _conflict(item, before, there, "The target holds other bytes of the same length under this key.")
-        if is_ours:
-            return _copied(item, before, there, here)
-        return _equal(item, before, there, here)
+        self._drop_stale(there.key)
+        return _conflict(item, before, there, "The target holds other bytes of the same length under this key.")
 
     def _drop_stale(self, key: str) -> None:
         """Delete what an interrupted try of ours left under a key whose source has changed since, if it still is that.
@@ -178,25 +267,19 @@ class _Copier:
             self._target.delete(key)
             raise StorageError(f"{key} was left by an interrupted try and has changed since.", retryable=True)
 
-    def _make_room(self, item: PlannedObject) -> None:
-        """Delete what an earlier pass wrote, if it still is that."""
-        key = _at(item)
-        if self._target.info(key) is not None and self._holds(key, item.ours_sha256):
-            self._target.delete(key)
-
     def _remove(self, item: PlannedObject) -> ObjectResult:
         """Take away at the target what we wrote and the source has deleted since."""
-        if self._source.info(item.key) is not None:
-            return _changed(item, item.ours_sha256)
-        key = _at(item)
-        there = self._target.info(key)
-        if there is None or self._holds(key, item.ours_sha256):
+        if self._sources.info(item.key) is not None:
+            return _changed(item, item.ours_digest)
+        key = at(item)
+        there = self._targets.info(key)
+        if there is None or self._holds(key, item.ours_digest):
             self._target.delete(key)
             return ObjectResult(item.key, item.size_bytes, Outcome.REMOVED)
         return _conflict(item, there, there, "Deleted at the source; the target's object is not what was copied.")
 
     def _holds(self, key: str, digest: str | None) -> bool:
-        return hash_object(self._target, key, self._control, self._options.chunk_bytes).sha256 == digest
+        return hash_object(self._target, key, self._control, self._options.chunk_bytes).is_digest(digest)
 
     def _take_back(self, written: ObjectInfo) -> None:
         """Delete what this very call wrote, unless somebody has replaced it already."""
@@ -210,28 +293,35 @@ class _Copier:
 
     def _bad(self, item: PlannedObject, outcome: Outcome, reason: str) -> ObjectResult:
         """Return a result for an object that is not at the target as it should; what is ours stays known as ours."""
-        digest = self._journal.streamed(_at(item)) or item.ours_sha256
+        digest = self._journal.streamed(at(item)) or item.ours_digest
+        sha256, md5 = _hashes(digest)
         return ObjectResult(
             item.key,
             item.size_bytes,
             outcome,
-            sha256=digest,
+            sha256=sha256,
+            md5=md5,
             reason=reason,
             is_ours=digest is not None,
             target_key=item.target_key,
         )
 
-    def _finished_earlier(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult | None:
+    def _finished_earlier(
+        self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo | None
+    ) -> ObjectResult | None:
         """Return the result of an earlier run of this shard, if both sides still look as they did then."""
         done = self._journal.finished.get(item.key)
         if done is None or done.outcome not in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
             return None
-        there = self._target.info(_at(item)) if is_unchanged(before, done) else None
-        return done if there is not None and is_target_unchanged(there, done) else None
+        is_same = there is not None and is_unchanged(before, done) and is_target_unchanged(there, done)
+        return done if is_same else None
 
 
-def _at(item: PlannedObject) -> str:
-    return item.target_key or item.key
+def _hashes(digest: str | None) -> tuple[str | None, str | None]:
+    """Return SHA-256 and MD5 of what `ObjectResult.digest` was made of; one of them at most."""
+    if digest is not None and digest.startswith("md5:"):
+        return None, digest.removeprefix("md5:")
+    return digest, None
 
 
 def _left(item: PlannedObject) -> ObjectResult:
@@ -240,14 +330,15 @@ def _left(item: PlannedObject) -> ObjectResult:
     )
 
 
-def _changed(item: PlannedObject, wrote_sha256: str | None) -> ObjectResult:
-    """Return a result for a source that changed; `wrote_sha256` is what we may have left at the target."""
-    digest = wrote_sha256 or item.ours_sha256
+def _changed(item: PlannedObject | ObjectResult, digest: str | None) -> ObjectResult:
+    """Return a result for a source that changed; `digest` is of what we may have left at the target."""
+    sha256, md5 = _hashes(digest)
     return ObjectResult(
         item.key,
         item.size_bytes,
         Outcome.CHANGED,
-        sha256=digest,
+        sha256=sha256,
+        md5=md5,
         reason="The source changed while it was copied.",
         is_ours=digest is not None,
         target_key=item.target_key,
@@ -268,16 +359,25 @@ def _conflict(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, reason
     )
 
 
-def _copied(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, digests: Digests) -> ObjectResult:
-    return _same(item, source, there, digests, outcome=Outcome.COPIED)
-
-
-def _equal(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, digests: Digests) -> ObjectResult:
-    return _same(item, source, there, digests, outcome=Outcome.ALREADY_EQUAL)
+def _by_etag(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, outcome: Outcome) -> ObjectResult:
+    """Return the result of an object that nobody here has read: the server's checksums say that both are equal."""
+    return ObjectResult(
+        item.key,
+        source.size_bytes,
+        outcome,
+        modified_at=source.modified_at,
+        etag=source.etag,
+        md5=source.etag,
+        target_modified_at=there.modified_at,
+        target_etag=there.etag,
+        level=Level.SERVER,
+        is_ours=outcome is Outcome.COPIED,
+        target_key=item.target_key,
+    )
 
 
 def _same(
-    item: PlannedObject, source: ObjectInfo, there: ObjectInfo, digests: Digests, *, outcome: Outcome
+    item: PlannedObject, source: ObjectInfo, there: ObjectInfo, digests: Digests, *, outcome: Outcome, level: Level
 ) -> ObjectResult:
     return ObjectResult(
         item.key,
@@ -289,6 +389,7 @@ def _same(
         md5=digests.md5,
         target_modified_at=there.modified_at,
         target_etag=there.etag,
+        level=level,
         is_ours=outcome is Outcome.COPIED,
         target_key=item.target_key,
         lamin_hash=digests.lamin[1] if source.size_bytes > WHOLE_BYTES else None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from portal.backends.base import BULK, S3Access, Timeouts
+from portal.backends.base import BULK, Proof, S3Access, Timeouts
 from portal.planning.outcomes import BAD, Level, ObjectResult
 from portal.planning.retries import RetryPolicy
 from portal.values import Root
@@ -22,14 +22,16 @@ class ShardOptions:
         retries: for errors that pass.
         timeouts: of each request.
         takes_rot: copy also what is not as LaminDB recorded it.
+        proof: which checksums of the target are evidence, as tried there.
     """
 
-    threads: int = 8
+    threads: int = 24
     chunk_bytes: int = 1024 * 1024
     max_failures: int = 50
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = BULK
     takes_rot: bool = False
+    proof: Proof = field(default_factory=Proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class ShardResult:
 
     Attributes:
         end: how it ended; only `done` has a segment.
-        counts: objects by outcome (`planning.outcomes.Outcome`), and `read_back` for those proven at the target.
+        counts: objects by outcome (`planning.outcomes.Outcome`), and by level for those proven at the target.
         object_count: objects with a result.
         total_bytes: bytes of objects that lie at the target as they should.
         path: of the segment; empty when there is none.
@@ -110,10 +112,10 @@ class ShardResult:
 
 
 def summarise(results: Sequence[ObjectResult]) -> dict[str, int]:
-    """Return how many objects there are of each outcome, and how many were read back."""
+    """Return how many objects there are of each outcome, and how many were proven, by level."""
     counts = Counter(result.outcome.value for result in results)
-    counts[Level.READ_BACK.value] = sum(1 for result in results if result.level is Level.READ_BACK)
-    return dict(counts)
+    levels = Counter(result.level for result in results)
+    return {**counts, **{level.value: levels[level] for level in Level if level is not Level.NONE and levels[level]}}
 
 
 def exceptions_of(results: Sequence[ObjectResult]) -> tuple[ObjectResult, ...]:

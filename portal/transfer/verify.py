@@ -1,21 +1,25 @@
-"""Verify one shard: read every object back at the target and compare its bytes' hash with the source's.
+"""Verify one shard: see that both sides still are as they were copied, and read back what has no evidence yet.
 
 Equal size is never called verified. What the copy left in a bad state stays in it; what the source changed since is
 found here, so that another pass takes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
-from portal.backends.base import Backend
+from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ObjectNotFound, StorageError
-from portal.planning.actions import is_unchanged
+from portal.planning.actions import is_target_unchanged, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
+from portal.transfer.looks import Looks
 from portal.transfer.segments import read_results
 from portal.transfer.work import (
     DEFAULT_OPENER,
     Opener,
+    at,
     failed,
     hash_object,
     opened,
@@ -35,10 +39,17 @@ def verify_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
         copied = list(read_results(job.copy_path))
         with opened(job, opener) as (source, target):
             verifier = _Verifier(source, target, control, job.options)
+            there = [result for result in copied if result.outcome in _THERE]
+            verifier.look(there)
             results = run_objects(copied, verifier.handle, control, job.options.threads)
         return results, len(results) == len(copied)
 
     return run_shard(job, job.verify_path, step)
+
+
+_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
+
+_GONE: Final = "The target has no such object any more."
 
 
 class _Verifier:
@@ -48,9 +59,16 @@ class _Verifier:
         self._source, self._target = source, target
         self._control, self._options = control, options
 
+    def look(self, copied: Sequence[ObjectResult]) -> None:
+        """Ask what both sides hold now, for all objects at once."""
+        control, retries = self._control, self._options.retries
+        keys, target_keys = [one.key for one in copied], [at(one) for one in copied]
+        self._sources = with_retries(lambda: Looks(self._source, keys), control, retries)
+        self._targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+
     def handle(self, copied: ObjectResult) -> ObjectResult:
         """Return the result of one object with what was found now."""
-        if copied.outcome not in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
+        if copied.outcome not in _THERE:
             return copied
         try:
             return with_retries(lambda: self._verify(copied), self._control, self._options.retries)
@@ -58,26 +76,37 @@ class _Verifier:
             raise
         except StorageError as error:
             self._control.count_failure(error)
-            return failed(copied, error, "It could not be read back. ")
+            return failed(replace(copied, level=Level.NONE), error, "It could not be read back. ")
 
     def _verify(self, copied: ObjectResult) -> ObjectResult:
-        now = self._source.info(copied.key)
+        now = self._sources.info(copied.key)
         if now is None:
-            return replace(copied, outcome=Outcome.MISSING, reason="The source has deleted the object since.")
+            return replace(
+                copied, outcome=Outcome.MISSING, level=Level.NONE, reason="The source has deleted the object since."
+            )
         if not is_unchanged(now, copied):
-            return replace(copied, outcome=Outcome.CHANGED, reason="The source changed after it was copied.")
-        return self._read_back(copied)
-
-    def _read_back(self, copied: ObjectResult) -> ObjectResult:
-        key = copied.target_key or copied.key
-        there = self._target.info(key)
+            return replace(
+                copied, outcome=Outcome.CHANGED, level=Level.NONE, reason="The source changed after it was copied."
+            )
+        there = self._targets.info(at(copied))
         if there is None:
-            return replace(copied, outcome=Outcome.MISMATCH, reason="The target has no such object any more.")
+            return _bad(copied, Outcome.MISMATCH, _GONE)
+        if copied.level in {Level.SERVER, Level.PARTS} and is_target_unchanged(there, copied):
+            return copied
+        return self._read_back(copied, there)
+
+    def _read_back(self, copied: ObjectResult, there: ObjectInfo) -> ObjectResult:
+        key = at(copied)
         try:
             found = hash_object(self._target, key, self._control, self._options.chunk_bytes)
         except ObjectNotFound:
-            return replace(copied, outcome=Outcome.MISMATCH, reason="The target has no such object any more.")
-        if found.sha256 != copied.sha256:
-            words = f"The target's bytes have the SHA-256 {found.sha256}, the source's {copied.sha256}."
-            return replace(copied, outcome=Outcome.MISMATCH, reason=words)
+            return _bad(copied, Outcome.MISMATCH, _GONE)
+        if not found.is_digest(copied.digest):
+            name, value = ("SHA-256", found.sha256) if copied.sha256 else ("MD5", found.md5)
+            words = f"The target's bytes have the {name} {value}, the source's {copied.sha256 or copied.md5}."
+            return _bad(copied, Outcome.MISMATCH, words)
         return replace(copied, level=Level.READ_BACK, target_modified_at=there.modified_at, target_etag=there.etag)
+
+
+def _bad(copied: ObjectResult, outcome: Outcome, reason: str) -> ObjectResult:
+    return replace(copied, outcome=outcome, reason=reason, level=Level.NONE)

@@ -14,6 +14,7 @@ from portal.backends import open_backend
 from portal.backends.base import Backend, Readable, S3Access, Timeouts
 from portal.errors import OutOfSpace, PortalError, StorageError
 from portal.lamindb.hashes import MD5, WHOLE_BYTES, FileHasher, encode
+from portal.planning.actions import PlannedObject
 from portal.planning.listings import key_order
 from portal.planning.outcomes import GOOD, ObjectResult, Outcome
 from portal.planning.retries import RetryPolicy, is_passing, next_wait_seconds
@@ -58,6 +59,10 @@ class Digests:
             return self._ends.kind, self._ends.value
         return MD5, encode(self._md5.digest())
 
+    def is_digest(self, digest: str | None) -> bool:
+        """Tell whether `digest` (`ObjectResult.digest`) is this content's."""
+        return digest in {self.sha256, f"md5:{self.md5}"}
+
     @property
     def sha256(self) -> str:
         """Return the hex SHA-256 so far."""
@@ -67,6 +72,11 @@ class Digests:
     def md5(self) -> str:
         """Return the hex MD5 so far."""
         return self._md5.hexdigest()
+
+
+def at(item: PlannedObject | ObjectResult) -> str:
+    """Return the key at the target."""
+    return item.target_key or item.key
 
 
 @contextmanager

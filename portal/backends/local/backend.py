@@ -2,11 +2,11 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from portal.backends.base import Capabilities, FolderPage, ObjectInfo, Readable, check_length, check_tag
+from portal.backends.base import Backend, Capabilities, FolderPage, ObjectInfo, Proof, Readable, check_length, check_tag
 from portal.backends.local.errors import translated
 from portal.backends.local.listing import Walk, as_info
 from portal.backends.local.paths import Tree, file_parts
@@ -68,8 +68,13 @@ class LocalBackend:
         except (ObjectNotFound, NameRefused):
             return None
 
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        """Return size and time of the files among `keys` that are there."""
+        found = (self.info(key) for key in keys)
+        return {info.key: info for info in found if info is not None}
+
     @contextmanager
-    def open_read(self, key: str) -> Iterator[Readable]:
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
         """Open a file for streaming.
 
         Raises:
@@ -78,13 +83,25 @@ class LocalBackend:
         with self._opened(key) as descriptor, FileStream(os.dup(descriptor), key) as stream:
             yield stream
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
         """Create a file, all of it or nothing."""
         parts = self._writable(key)
         with suppress(ObjectNotFound), translated(key, action="write"), self._tree.opened(parts[:-1]) as folder:
             if exists(folder, parts[-1]):
                 raise taken(folder, parts[-1])
         return self._written(key, parts, chunks, size_bytes)
+
+    def shares_server(self, other: Backend) -> bool:
+        """Return False: there is no server."""
+        return False
+
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
+        """Return None: files are streamed, so that they are hashed on the way."""
+        return None
+
+    def prove(self, token: str) -> Proof:
+        """Say that a file system checks nothing by itself."""
+        return Proof(reason="A file system has no checksums: what was written is read back.")
 
     def replace(self, key: str, data: bytes) -> ObjectInfo:
         """Write a small file whatever is under the key."""
@@ -99,7 +116,7 @@ class LocalBackend:
             os.fsync(opened)
         self._prune(parts[:-1])
 
-    def remove_temporaries(self, tag: str) -> int:
+    def remove_temporaries(self, tag: str, *, keeps_uploads: bool = False) -> int:
         """Remove temporary files of killed writes with this tag; return how many."""
         parts, count = temporary_parts(check_tag(tag)), 0
         with suppress(ObjectNotFound), translated("/".join(parts), action="delete"), self._tree.opened(parts) as folder:

@@ -1,7 +1,9 @@
 """The backend of S3 roots."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError
@@ -9,9 +11,11 @@ from botocore.exceptions import BotoCoreError
 from portal.backends.base import (
     INTERACTIVE,
     TEMPORARY_FOLDER,
+    Backend,
     Capabilities,
     FolderPage,
     ObjectInfo,
+    Proof,
     Readable,
     S3Access,
     Timeouts,
@@ -22,16 +26,25 @@ from portal.backends.base import (
 )
 from portal.backends.s3.client import FIRST_REGION, make_client
 from portal.backends.s3.errors import Asked, from_client, translated
+from portal.backends.s3.proof import prove
+from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.streams import BodyStream
-from portal.backends.s3.uploads import Multipart, Records, UploadOptions, check_size, pieces
+from portal.backends.s3.uploads import Records, UploadOptions, check_size, pieces
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
-from portal.values import ConnectionKind, Root
+from portal.values import ConnectionKind, Root, is_md5
 
 #: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 _KEY_BYTES: Final = 1024
 
 #: Sorts behind every key that starts with what is before it.
 _LAST: Final = "\U0010ffff"
+
+#: CopyObject takes no more (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+_COPY_BYTES: Final = 5 * 1024**3
+
+#: So many keys are asked for one by one; more by a listing, as long as it does not pass many others on the way.
+_FEW_KEYS: Final = 4
+_KEYS_A_PAGE: Final = 50
 
 
 class S3Backend:
@@ -55,12 +68,16 @@ class S3Backend:
         self._tag = check_tag(tag)
         self._options = options or UploadOptions()
         self._sends_condition = True
+        self._can_copy = True
         self._records = Records(self._call, self._prefix)
         self.capabilities = Capabilities(
             max_key_bytes=_KEY_BYTES - len(self._prefix.encode()),
             can_write=access.kind is not ConnectionKind.ANONYMOUS,
             has_md5_etag=True,
         )
+        # Where a person waits the first refusal is told at once, in botocore's words.
+        is_bulk = timeouts.attempts > 1
+        self._quick = open_quick(root.bucket, access, self._region, self._endpoint_url, timeouts) if is_bulk else None
         try:
             self._client = make_client(access, self._endpoint_url, timeouts)
         except (BotoCoreError, ValueError) as error:
@@ -110,8 +127,41 @@ class S3Backend:
         answer = self._head(self._prefix + key)
         return None if answer is None else _info(key, answer["ContentLength"], answer)
 
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        """Return what is known of many objects: by a listing over their range, by HEADs where that would pass others.
+
+        A listing tells times to the millisecond, a HEAD to the second: compare by ETag.
+        """
+        left = sorted({key for key in keys if key_parts(key)}, key=key_order)
+        found: dict[str, ObjectInfo] = {}
+        if len(left) > _FEW_KEYS:
+            left = self._listed_among(left, found)
+        for key in left:
+            if (info := self.info(key)) is not None:
+                found[key] = info
+        return found
+
+    def _listed_among(self, keys: list[str], found: dict[str, ObjectInfo]) -> list[str]:
+        """Take what a listing tells of `keys` into `found`; return those it did not come to."""
+        wanted, reached = set(keys), ""
+        # Right before the first key, so that the listing begins with it.
+        start = (self._prefix + keys[0])[:-1]
+        pages = self._pages(Prefix=self._prefix, **({"StartAfter": start} if start else {}))
+        for number, page in enumerate(pages, 1):
+            for item in page.get("Contents", []):
+                info = self._listed(item)
+                if info is not None:
+                    reached = info.key
+                    if reached in wanted:
+                        found[reached] = info
+            if not page.get("IsTruncated") or (reached and key_order(reached) >= key_order(keys[-1])):
+                return []
+            if number > 1 + len(keys) // _KEYS_A_PAGE:
+                break
+        return [key for key in keys if key_order(key) > key_order(reached)]
+
     @contextmanager
-    def open_read(self, key: str) -> Iterator[Readable]:
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
         """Open an object for streaming.
 
         Raises:
@@ -119,6 +169,10 @@ class S3Backend:
         """
         key_parts(key)
         full = self._prefix + key
+        data = self._quick.get(full, seen) if self._quick and seen else None
+        if data is not None:
+            yield BytesIO(data)
+            return
         answer = self._call("get_object", "s3:GetObject", full)
         stream = BodyStream(answer["Body"], answer["ContentLength"], self._asked("s3:GetObject", full))
         try:
@@ -126,7 +180,7 @@ class S3Backend:
         finally:
             answer["Body"].close()
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
         """Create an object, all of it or nothing.
 
         Not every server knows conditional puts, so a look comes first; two writers of one key that start within the
@@ -135,23 +189,56 @@ class S3Backend:
         key_parts(key)
         check_length(key, self.capabilities.max_key_bytes)
         full = self._prefix + key
-        if self._head(full) is not None:
+        # A look of minutes ago is trusted for small objects only: there are many, and they are soon written.
+        is_known_absent = is_known_absent and size_bytes <= QUICK_BYTES
+        if not is_known_absent and self._head(full) is not None:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
         if size_bytes > self._options.single_bytes:
             return self._write_parts(key, chunks, size_bytes)
         # One byte of room more than announced, so that too much content is seen.
         for piece in pieces(chunks, size_bytes + 1):
-            check_size(key, piece.size_bytes, size_bytes)
-            answer = self._create(full, Body=piece.body, ContentMD5=piece.md5)
+            check_size(key, len(piece.body), size_bytes)
+            if self._quick and size_bytes <= QUICK_BYTES and (etag := self._quick.put(full, piece.body)):
+                return ObjectInfo(key, size_bytes, None, etag)
+            answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
             return _info(key, size_bytes, answer)
         raise StorageError(f"{key} has no content.")
+
+    def shares_server(self, other: Backend) -> bool:
+        """Tell whether both buckets have the same endpoint."""
+        return isinstance(other, S3Backend) and other._endpoint_url == self._endpoint_url
+
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
+        """Copy by CopyObject, from a bucket of the same endpoint that this root's access reads; None to stream.
+
+        What has parts, or no MD5 for an ETag, is streamed: its copy could not be compared.
+        """
+        if not self._can_copy or not isinstance(source, S3Backend) or not self.shares_server(source):
+            return None
+        if not is_md5(seen.etag) or not QUICK_BYTES < seen.size_bytes <= _COPY_BYTES:
+            return None
+        place = {"Bucket": source.root.bucket, "Key": source._prefix + seen.key}
+        full, condition = self._prefix + key, {"CopySource": place, "CopySourceIfMatch": seen.etag}
+        if self._head(full) is not None:
+            raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
+        try:
+            answer = self._call("copy_object", "s3:PutObject", full, **condition)
+        except StorageError as error:
+            # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else.
+            self._can_copy = error.retryable
+            return None
+        return _info(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
+
+    def prove(self, token: str) -> Proof:
+        """Try whether ETags are MD5s that the server computes, in one request and in parts."""
+        return prove(self._call, self._prefix, token)
 
     def replace(self, key: str, data: bytes) -> ObjectInfo:
         """Write a small object whatever is under the key."""
         key_parts(key)
         for piece in pieces([data], len(data) + 1):
             full = self._prefix + key
-            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, ContentMD5=piece.md5)
+            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, ContentMD5=piece.content_md5)
             return _info(key, len(data), answer)
         raise StorageError(f"{key} has no content.")
 
@@ -163,9 +250,9 @@ class S3Backend:
         except ObjectNotFound:
             return
 
-    def remove_temporaries(self, tag: str) -> int:
+    def remove_temporaries(self, tag: str, *, keeps_uploads: bool = False) -> int:
         """Abort the unfinished uploads that `tag`'s records name; return how many records there were."""
-        if not check_tag(tag):
+        if keeps_uploads or not check_tag(tag):
             return 0
         count = 0
         for page in self._pages(Prefix=self._records.folder(tag)):
@@ -183,16 +270,15 @@ class S3Backend:
         self._client.close()
 
     def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int) -> ObjectInfo:
-        """Upload in parts, abort on any error, and look at what came of it."""
+        """Upload in parts, going on with what a killed writer left, and look at what came of it."""
         full = self._prefix + key
-        upload = Multipart(self._call, full)
-        with self._records.kept(self._tag, upload):
-            upload.send(chunks, size_bytes, self._options.part_size(size_bytes))
+        with self._records.kept(self._tag, full) as upload:
+            parts_etag = upload.send(chunks, size_bytes, self._options.part_size(size_bytes))
         written = self.info(key)
         if written is None:
             raise ObjectNotFound(f"{key} was written, but the server does not know it.", retryable=True)
         check_size(key, written.size_bytes, size_bytes)
-        return written
+        return replace(written, parts_etag=parts_etag)
 
     def _create(self, full: str, **arguments: Any) -> dict[str, Any]:
         """Put an object on the condition that there is none, as far as the server knows conditions."""
@@ -203,7 +289,6 @@ class S3Backend:
                 if "NotImplemented" not in (error.server_message or ""):
                     raise
                 self._sends_condition = False
-                arguments["Body"].seek(0)
         return self._call("put_object", "s3:PutObject", full, **arguments)
 
     def _head(self, full: str) -> dict[str, Any] | None:

@@ -1,7 +1,8 @@
-"""Ways of putting an object: in one request, or in parts with a record that lets a killed upload be found.
+"""Ways of putting an object: in one request, or in parts with a record that lets a killed upload be gone on with.
 
 Servers keep the parts of an upload that was never finished, and bill them. A listing of unfinished uploads does not say
-whose they are, so before the first part a small record `.lamindb/_portal/<tag>/<id>` is put, holding key and upload id;
+whose they are, so before the first part a small record `.lamindb/_portal/<tag>/<id>` is put, holding key and upload id.
+A later write of the same key with the same tag goes on from the parts the server has, each compared by its MD5;
 `remove_temporaries(tag)` aborts exactly what the records name. Killed between two requests, an upload without any part
 may stay, which holds no bytes. Writers without a tag keep no record.
 """
@@ -9,21 +10,18 @@ may stay, which holds no bytes. Writers without a tag keep no record.
 import base64
 import hashlib
 import json
-import secrets
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
-from portal.backends.base import CHUNK_BYTES, TEMPORARY_FOLDER
-from portal.errors import ContentMismatch, StorageError
+from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE, TEMPORARY_FOLDER
+from portal.errors import ContentMismatch, ObjectNotFound, StorageError
 
 #: AWS allows 10,000 parts of at least 5 MiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 MOST_PARTS: Final = 10_000
-
-#: A part waits in memory up to here, beyond it in a temporary file: many threads write at once.
-_IN_MEMORY_BYTES: Final = 8 * CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +33,8 @@ class UploadOptions:
         part_bytes: size of a part beyond that; grows so that there are never more than 10,000.
     """
 
-    single_bytes: int = 64 * 1024 * 1024
-    part_bytes: int = 32 * 1024 * 1024
+    single_bytes: int = PART_BYTES
+    part_bytes: int = PART_BYTES
 
     def part_size(self, size_bytes: int) -> int:
         """Return the size of the parts of an object, in bytes."""
@@ -51,35 +49,44 @@ class Caller(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes ready to go: a file at its start, their number and their MD5 as Content-MD5 wants it."""
+    """Some bytes ready to go, with their MD5."""
 
-    body: IO[bytes]
-    size_bytes: int
-    md5: str
+    body: bytes
+    md5: bytes
+
+    @property
+    def content_md5(self) -> str:
+        """Return the MD5 as the header Content-MD5 wants it."""
+        return base64.b64encode(self.md5).decode()
 
 
 def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
-    """Yield chunks regrouped into pieces of `piece_bytes`, the last one shorter, at least one.
-
-    A piece's body is closed when the next one is asked for.
-    """
+    """Yield chunks regrouped into pieces of `piece_bytes`, the last one shorter, at least one."""
     source = _cut(chunks, piece_bytes)
     more = True
     while more:
-        with SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as body:
-            digest, size, more = hashlib.md5(usedforsecurity=False), 0, False
-            for chunk in source:
-                body.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
-                if size == piece_bytes:
-                    more = True
-                    break
-            if size or not more:
-                body.seek(0)
-                yield Piece(body, size, base64.b64encode(digest.digest()).decode())
+        digest, size, more = hashlib.md5(usedforsecurity=False), 0, False
+        held: list[bytes | memoryview] = []
+        for chunk in source:
+            held.append(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            if size == piece_bytes:
+                more = True
+                break
+        if size or not more:
+            yield Piece(b"".join(held), digest.digest())
+
+
+def composite(md5s: list[bytes]) -> str:
+    """Return the ETag of an upload in parts: the MD5 of the parts' MD5s and their number.
+
+    Source: measured on AWS, Ceph and rclone; AWS documents no more than the form
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+    """
+    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
 
 
 def _cut(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[memoryview]:
@@ -109,35 +116,52 @@ def check_size(key: str, found_bytes: int, size_bytes: int) -> None:
 
 
 class Multipart:
-    """One upload in parts, from its start to its completion or abortion."""
+    """One upload in parts, from its start, or from where a killed one was, to its completion."""
 
-    def __init__(self, call: Caller, key: str) -> None:
+    def __init__(self, call: Caller, key: str, upload_id: str = "") -> None:
         self._call = call
         self.key = key
-        self._parts: list[dict[str, Any]] = []
-        started = call("create_multipart_upload", "s3:PutObject", key)
-        self.upload_id: str = started["UploadId"]
+        # ETags the server has, by number of the part.
+        self._there: dict[int, str] = _list_parts(call, key, upload_id) if upload_id else {}
+        self.upload_id = upload_id or call("create_multipart_upload", "s3:PutObject", key)["UploadId"]
+        self.is_spoiled = False
 
-    def send(self, chunks: Iterable[bytes], size_bytes: int, part_bytes: int) -> None:
-        """Send all parts and complete the upload.
+    def send(self, chunks: Iterable[bytes], size_bytes: int, part_bytes: int) -> str:
+        """Send the parts the server lacks, complete the upload, and return the ETag recomputed from all of them.
 
         Raises:
-            ContentMismatch: the chunks do not sum to `size_bytes`.
+            ContentMismatch: the chunks do not sum to `size_bytes`, or a part that was sent earlier is another now.
         """
-        sent = 0
-        for piece in pieces(chunks, part_bytes):
-            sent += piece.size_bytes
-            if sent > size_bytes:
-                break
-            if piece.size_bytes:
-                self._send(piece)
+        sent, md5s = 0, []
+        under_way: deque[Future[str]] = deque()
+        etags: list[str] = []
+        with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part") as pool:
+            for number, piece in enumerate(pieces(chunks, part_bytes), 1):
+                sent += len(piece.body)
+                if sent > size_bytes:
+                    break
+                md5s.append(piece.md5)
+                if len(under_way) == PARTS_AT_ONCE - 1:
+                    etags.append(under_way.popleft().result())
+                under_way.append(pool.submit(self._send, number, piece))
+            etags.extend(future.result() for future in under_way)
         check_size(self.key, sent, size_bytes)
-        listed = {"Parts": self._parts}
-        named = {"UploadId": self.upload_id, "MultipartUpload": listed}
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+        named = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
         self._call("complete_multipart_upload", "s3:PutObject", self.key, **named)
+        return composite(md5s)
 
-    def _send(self, piece: Piece) -> None:
-        number = len(self._parts) + 1
+    def _send(self, number: int, piece: Piece) -> str:
+        """Return the part's ETag, having sent it unless the server has the very same."""
+        there = self._there.get(number)
+        if there == piece.md5.hex():
+            return there
+        if there is not None:
+            # Not every server takes a part twice.
+            self.is_spoiled = True
+            raise ContentMismatch(
+                f"{self.key} has changed since a part of it was sent.", hint="Send it anew.", retryable=True
+            )
         answer = self._call(
             "upload_part",
             "s3:PutObject",
@@ -145,9 +169,10 @@ class Multipart:
             UploadId=self.upload_id,
             PartNumber=number,
             Body=piece.body,
-            ContentMD5=piece.md5,
+            ContentMD5=piece.content_md5,
         )
-        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        etag: str = answer["ETag"]
+        return etag
 
     def abort(self) -> bool:
         """Give the parts up; tell whether the server did. Something else failed before, which is what to raise."""
@@ -158,13 +183,35 @@ class Multipart:
         return True
 
 
+def _list_parts(call: Caller, key: str, upload_id: str) -> dict[int, str]:
+    """Return the ETags of the parts a server has.
+
+    Raises:
+        StorageError: the server knows no such upload any more.
+    """
+    found: dict[int, str] = {}
+    marker: dict[str, Any] = {}
+    while True:
+        page = call("list_parts", "s3:ListMultipartUploadParts", key, UploadId=upload_id, **marker)
+        found.update({part["PartNumber"]: part["ETag"].strip('"') for part in page.get("Parts", [])})
+        following = page.get("NextPartNumberMarker")
+        if not page.get("IsTruncated") or not following:
+            return found
+        marker = {"PartNumberMarker": following}
+
+
 def abort_upload(call: Caller, key: str, upload_id: str) -> None:
     """Abort an unfinished upload; one that is gone or finished is fine."""
     try:
         call("abort_multipart_upload", "s3:AbortMultipartUpload", key, UploadId=upload_id)
     except StorageError as error:
-        if "NoSuchUpload" not in (error.server_message or ""):
+        if not _is_forgotten(error):
             raise
+
+
+def _is_forgotten(error: StorageError) -> bool:
+    """Tell whether the server knows no such upload (any more)."""
+    return "NoSuchUpload" in (error.server_message or "")
 
 
 class Records:
@@ -179,22 +226,60 @@ class Records:
         return f"{self._prefix}{TEMPORARY_FOLDER}/{tag}/"
 
     @contextmanager
-    def kept(self, tag: str, upload: Multipart) -> Iterator[None]:
-        """Keep a record while an upload runs, and abort the upload on any error. Without a tag there is no record.
+    def kept(self, tag: str, key: str) -> Iterator[Multipart]:
+        """Give the upload of a key, a killed one's where the tag has one, and keep a record while it runs.
 
-        Where aborting or deleting is refused the record stays, for `remove_temporaries` to try again.
+        After an error that passes the record stays, so that the next write goes on; after any other the upload is
+        aborted. Where that is refused the record stays too, for `remove_temporaries` to try again.
         """
-        record = self.folder(tag) + secrets.token_hex(16) if tag else ""
-        body = json.dumps({"key": upload.key, "upload_id": upload.upload_id}).encode()
+        record = self.folder(tag) + hashlib.sha256(key.encode()).hexdigest()[:32] if tag else ""
+        upload = self._begun(record, key) or self._begin(record, key)
         try:
-            if record:
-                self._call("put_object", "s3:PutObject", record, Body=body)
-            yield
-        except BaseException:
-            if upload.abort():
+            yield upload
+        except BaseException as error:
+            goes_on = bool(tag) and getattr(error, "retryable", False) and not upload.is_spoiled
+            if not goes_on and upload.abort():
                 self._remove(record)
             raise
         self._remove(record)
+
+    def _begin(self, record: str, key: str) -> Multipart:
+        upload = Multipart(self._call, key)
+        if record:
+            body = json.dumps({"key": key, "upload_id": upload.upload_id}).encode()
+            try:
+                self._call("put_object", "s3:PutObject", record, Body=body)
+            except BaseException:
+                upload.abort()
+                raise
+        return upload
+
+    def _begun(self, record: str, key: str) -> Multipart | None:
+        """Return the upload that a record tells of, if the server still knows it."""
+        if not record:
+            return None
+        upload_id = ""
+        try:
+            named, upload_id = self._read(record)
+            return Multipart(self._call, key, upload_id) if named == key and upload_id else None
+        except ObjectNotFound:
+            return None
+        except StorageError as error:
+            if error.retryable and not _is_forgotten(error):
+                raise
+        # The server cannot list parts, or has given the upload up: begin anew.
+        with suppress(StorageError):
+            abort_upload(self._call, key, upload_id)
+        return None
+
+    def _read(self, record: str) -> tuple[str, str]:
+        """Return key and upload id of a record; empty where it is none."""
+        answer = self._call("get_object", "s3:GetObject", record)
+        try:
+            said = json.loads(answer["Body"].read(64 * 1024))
+            return str(said["key"]), str(said["upload_id"])
+        except (ValueError, KeyError, TypeError):
+            return "", ""
 
     def _remove(self, record: str) -> None:
         if record:
@@ -203,12 +288,7 @@ class Records:
 
     def abort(self, record: str) -> None:
         """Abort the upload that a record names, then remove the record. Only keys below this root are touched."""
-        answer = self._call("get_object", "s3:GetObject", record)
-        try:
-            said = json.loads(answer["Body"].read(64 * 1024))
-            key, upload_id = str(said["key"]), str(said["upload_id"])
-        except (ValueError, KeyError, TypeError):
-            key = upload_id = ""
+        key, upload_id = self._read(record)
         if upload_id and key.startswith(self._prefix):
             abort_upload(self._call, key, upload_id)
         self._call("delete_object", "s3:DeleteObject", record)

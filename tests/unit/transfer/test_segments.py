@@ -30,7 +30,7 @@ PLANNED = st.builds(
     modified_at=TIMES,
     etag=st.none() | st.text(min_size=1),
     act=st.sampled_from(Act),
-    ours_sha256=st.none() | st.just("ab"),
+    ours_digest=st.none() | st.just("ab"),
     target_key=st.none() | KEYS,
 )
 RESULTS = st.builds(

@@ -1,0 +1,233 @@
+"""What bulk work needs beside the contract of every backend: looks at many keys, proofs, parts, server-side copies."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+
+from portal.backends.base import BULK, Backend, ObjectInfo, Proof
+from portal.backends.s3 import S3Backend
+from portal.backends.s3.quick import QUICK_BYTES
+from portal.errors import ContentMismatch, ObjectExists, StorageError
+from tests.contract.canned import answering
+from tests.contract.conftest import MEBIBYTE, SMALL_PARTS, s3_access, s3_root
+from tests.contract.test_s3 import KEY, root_at
+from tests.servers import S3Server
+
+#: Keys that clients encode differently, or that obstore refuses or renames.
+ODD_KEYS = ["a b", "a#b", "a%20b", "a+b", "a~b", "é", "e\u0301", "a\\b", "a?b", "a*b", "{a}", "日本", "a'b\"c"]
+
+
+def put(backend: Backend, key: str, data: bytes) -> ObjectInfo:
+    return backend.write(key, [data], size_bytes=len(data))
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def test_a_look_at_many_keys_tells_what_single_looks_tell(backend: Backend) -> None:
+    for number in range(30):
+        put(backend, f"folder/{number:02}", bytes(number))
+    put(backend, "a", b"first")
+    asked = ["a", *(f"folder/{number:02}" for number in range(0, 30, 3)), "absent", "zzz", "folder"]
+    found = backend.infos(asked)
+    assert sorted(found) == sorted(key for key in asked if backend.info(key) is not None)
+    assert {key: (info.size_bytes, info.etag) for key, info in found.items()} == {
+        key: (info.size_bytes, info.etag) for key in found if (info := backend.info(key)) is not None
+    }
+    assert backend.infos([]) == {}
+    assert backend.infos(["absent"]) == {}
+
+
+def test_a_look_at_scattered_keys_does_not_list_the_whole_root(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [f"{number:04}" for number in range(60)]
+    for key in keys:
+        put(s3, key, b"x")
+    pages = [keys[start : start + 10] for start in range(0, 60, 10)]
+    listed: list[int] = []
+
+    def paged(**_: object) -> Iterator[dict[str, object]]:
+        for number, page in enumerate(pages):
+            listed.append(number)
+            contents = [{"Key": f"data/{key}", "Size": 1, "ETag": "x"} for key in page]
+            yield {"Contents": contents, "IsTruncated": number < len(pages) - 1}
+
+    monkeypatch.setattr(s3, "_pages", paged)
+    wanted = ["0000", "0001", "0015", "0055", "0059", "none"]
+    assert sorted(s3.infos(wanted)) == ["0000", "0001", "0015", "0055", "0059"]
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_an_odd_key_goes_there_and_back_in_bulk(s3: S3Backend, key: str) -> None:
+    data = secrets.token_bytes(100)
+    written = s3.write(f"x/{key}", [data], size_bytes=100, is_known_absent=True)
+    assert [found.key for found in s3.list_objects()] == [f"x/{key}"]
+    assert written.etag == md5(data)
+    with s3.open_read(f"x/{key}", seen=s3.info(f"x/{key}")) as stream:
+        assert stream.read() == data
+
+
+def test_a_small_body_that_is_not_what_was_listed_is_read_again_the_slow_way(s3: S3Backend) -> None:
+    put(s3, "a", b"new")
+    seen = ObjectInfo("a", 3, None, md5(b"old"))
+    with s3.open_read("a", seen=seen) as stream:
+        assert stream.read() == b"new"
+
+
+def test_the_quick_way_tells_no_errors_of_its_own() -> None:
+    with answering(503, b"<Error><Code>SlowDown</Code></Error>") as (url, _):
+        backend = S3Backend(root_at(url), KEY, timeouts=replace(BULK, attempts=2))
+        with pytest.raises(StorageError) as caught:
+            backend.write("a", [b"1"], size_bytes=1, is_known_absent=True)
+        assert caught.value.retryable
+
+
+def test_what_an_upload_in_parts_was_made_of_is_told(s3: S3Backend) -> None:
+    data = secrets.token_bytes(12 * MEBIBYTE)
+    written = put(s3, "large", data)
+    digests = b"".join(
+        hashlib.md5(data[start : start + 5 * MEBIBYTE], usedforsecurity=False).digest()
+        for start in range(0, len(data), 5 * MEBIBYTE)
+    )
+    assert written.parts_etag == f"{md5(digests)}-3"
+    # This server hashes the whole at the end.
+    assert written.etag == md5(data)
+
+
+class Broken(Exception):
+    """Says of itself that the same call goes on later."""
+
+    retryable = True
+
+
+def test_a_broken_upload_goes_on_with_the_parts_the_server_has(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = secrets.token_bytes(22 * MEBIBYTE)
+
+    def half() -> Iterator[bytes]:
+        yield data[: 11 * MEBIBYTE]
+        raise Broken
+
+    with pytest.raises(Broken):
+        s3.write("large", half(), size_bytes=len(data))
+    sent: list[int] = []
+    ask = s3._call
+
+    def counted(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        if operation == "upload_part":
+            sent.append(int(str(arguments["PartNumber"])))
+        return ask(operation, action, key, **arguments)
+
+    monkeypatch.setattr(s3, "_call", counted)
+    monkeypatch.setattr(s3._records, "_call", counted)
+    put(s3, "large", data)
+    assert sorted(sent) == [3, 4, 5]
+    with s3.open_read("large") as stream:
+        assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
+    assert s3.remove_temporaries("test") == 0
+
+
+def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend) -> None:
+    data = secrets.token_bytes(12 * MEBIBYTE)
+
+    def half() -> Iterator[bytes]:
+        yield data[: 6 * MEBIBYTE]
+        raise Broken
+
+    with pytest.raises(Broken):
+        s3.write("large", half(), size_bytes=len(data))
+    data = bytes(5 * MEBIBYTE) + data[5 * MEBIBYTE :]
+    with pytest.raises(ContentMismatch, match="has changed since a part of it was sent") as caught:
+        put(s3, "large", data)
+    assert caught.value.retryable
+    put(s3, "large", data)
+    with s3.open_read("large") as stream:
+        assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_kept_upload_is_removed_when_nobody_goes_on(s3: S3Backend) -> None:
+    def half() -> Iterator[bytes]:
+        yield bytes(11 * MEBIBYTE)
+        raise Broken
+
+    with pytest.raises(Broken):
+        s3.write("large", half(), size_bytes=22 * MEBIBYTE)
+    assert s3.remove_temporaries("test", keeps_uploads=True) == 0
+    assert s3.remove_temporaries("test") == 1
+    assert s3.remove_temporaries("test") == 0
+
+
+@pytest.fixture
+def other_bucket(s3_server: S3Server) -> Iterator[S3Backend]:
+    name = f"bucket-{secrets.token_hex(6)}"
+    s3_server.add_bucket(name)
+    backend = S3Backend(s3_root(s3_server, name), s3_access(s3_server), timeouts=BULK, tag="test", options=SMALL_PARTS)
+    yield backend
+    backend.close()
+
+
+def listed(backend: Backend, key: str) -> ObjectInfo:
+    return next(found for found in backend.list_objects() if found.key == key)
+
+
+def test_the_server_copies_a_large_object(s3: S3Backend, other_bucket: S3Backend) -> None:
+    data = secrets.token_bytes(QUICK_BYTES + 1)
+    put(s3, "a b/é", data)
+    copied = other_bucket.copy_from(s3, listed(s3, "a b/é"), "there")
+    assert copied is not None
+    assert copied.etag == md5(data)
+    with other_bucket.open_read("there") as stream:
+        assert stream.read() == data
+    with pytest.raises(ObjectExists):
+        other_bucket.copy_from(s3, listed(s3, "a b/é"), "there")
+
+
+def test_the_server_does_not_copy_what_has_changed_or_has_parts_or_is_small(
+    s3: S3Backend, other_bucket: S3Backend
+) -> None:
+    put(s3, "large", secrets.token_bytes(2 * MEBIBYTE))
+    put(s3, "small", b"1")
+    large = listed(s3, "large")
+    for seen in (listed(s3, "small"), replace(large, etag=f"{large.etag}-2")):
+        assert other_bucket.copy_from(s3, seen, seen.key) is None
+    assert list(other_bucket.list_objects()) == []
+
+
+def test_the_test_servers_checksums_are_evidence(s3: S3Backend) -> None:
+    before = list(s3.list_objects())
+    assert s3.prove("token") == Proof(has_md5=True, has_parts=True)
+    assert list(s3.list_objects()) == before
+
+
+def canned_etags(monkeypatch: pytest.MonkeyPatch, s3: S3Backend, operations: Sequence[str]) -> None:
+    """Let the server's answers to these operations carry another ETag."""
+    ask = s3._call
+
+    def lying(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        answer = ask(operation, action, key, **arguments)
+        return {**answer, "ETag": '"0123"'} if operation in operations else answer
+
+    monkeypatch.setattr(s3, "_call", lying)
+
+
+def test_other_etags_are_no_evidence(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    canned_etags(monkeypatch, s3, ["head_object"])
+    proof = s3.prove("token")
+    assert (proof.has_md5, proof.has_parts) == (False, False)
+    assert "not MD5s" in proof.reason
+
+
+def test_a_server_that_takes_a_wrong_md5_proves_nothing(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = s3._call
+
+    def careless(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        arguments.pop("ContentMD5", None)
+        return ask(operation, action, key, **arguments)
+
+    monkeypatch.setattr(s3, "_call", careless)
+    proof = s3.prove("token")
+    assert proof == Proof(reason="This server takes content with a wrong MD5.")
+    assert list(s3.list_objects()) == []
