@@ -3,15 +3,19 @@
 import sys
 import time
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
 from portal.cli.context import Context
 from portal.cli.main import fail, print_result
+from portal.planning.estimates import words_for_range
+from portal.planning.schedules import parse_start
 from portal.planning.states import MigrationState
 from portal.services import migrations
-from portal.services.migrations import MigrationPage, MigrationView
+from portal.services.migrations import MigrationPage, MigrationView, Times
+from portal.services.migrations.controls import find_zone
 
 #: How often `--wait` looks, seconds.
 POLL_SECONDS = 0.5
@@ -54,7 +58,9 @@ def _notices(page: MigrationPage) -> list[str]:
     if view.state not in _HELD:
         return []
     until = (view.plan or {}).get("fence_until")
-    notices = [f"Writers are held off until {until[11:16]} UTC."] if until else []
+    is_held = any(row.can_write for row in page.instances)
+    words = "Writers are held off until" if is_held else "Nothing holds writers off; the cut-over gives up at"
+    notices = [f"{words} {until[11:16]} UTC."] if until else []
     notices += [f"Not held off: {row.name}: {row.why_not}" for row in page.instances if not row.can_write]
     if not page.instances:
         notices.append("Not held off: no attached instance has a row for this location. Stop writers by hand.")
@@ -72,9 +78,28 @@ def page_dict(page: MigrationPage) -> dict[str, Any]:
 
 def _progress_line(view: MigrationView) -> str:
     percent = "" if view.percent is None else f" {view.percent:.0f} %"
-    return (
-        f"{view.state.label}{percent}: {view.copied_count} copied, {view.verified_count} verified of {view.pass_count}"
-    )
+    if view.waits_until is not None:
+        return f"{view.state.label}{percent}: waits until {words_for_moment(view.waits_until, view.zone)}"
+    done = f"{view.copied_count} copied, {view.verified_count} verified of {view.pass_count}"
+    left = (view.progress or {}) if view.state in {_S.COPYING, _S.VERIFYING} else {}
+    if "low_seconds" in left:
+        done += f", {words_for_range(left['low_seconds'], left['high_seconds'])} left"
+    return f"{view.state.label}{percent}: {done}"
+
+
+def words_for_moment(at: datetime, zone: str | None) -> str:
+    """Return a moment on the clock of a zone; None: UTC."""
+    return f"{at.astimezone(find_zone(zone or 'UTC')):%Y-%m-%d %H:%M} {zone or 'UTC'}"
+
+
+def parse_times(at: str | None, between: str | None, zone: str | None) -> Times:
+    """Return what --at, --between and --zone say.
+
+    Raises:
+        InputError: a text that is none.
+    """
+    name = zone or "UTC"
+    return Times(parse_start(at or "", find_zone(name)), between or "", name)
 
 
 def finish(view: MigrationView, as_json: bool, wanted: set[MigrationState] | None = None) -> None:

@@ -8,7 +8,7 @@ import click
 
 from portal.cli.context import Context
 from portal.cli.main import cli, json_option, pass_context, print_result, print_rows
-from portal.cli.migration_records import finish, follow, page_dict, short
+from portal.cli.migration_records import finish, follow, page_dict, parse_times, short
 from portal.errors import InputError
 from portal.planning.states import MigrationState
 from portal.services import migrations
@@ -32,6 +32,9 @@ leave_option = click.option(
     is_flag=True,
     help="Leave objects behind that no attached instance's artifact refers to.",
 )
+at_option = click.option("--at", metavar="TIME", help="Copy nothing before, such as 2026-12-01T20:00+01:00.")
+between_option = click.option("--between", metavar="20:00-06:00", help="Copy between these times of the day only.")
+zone_option = click.option("--zone", metavar="NAME", help="Time zone of both, such as Europe/Berlin; default: UTC.")
 wait_option = click.option(
     "--wait", is_flag=True, help="Follow it until it rests: ready, moved, or in need of a person."
 )
@@ -68,6 +71,9 @@ def plan(context: Context, /, *, storage: str, target: str, wait: bool, as_json:
 @host_option
 @strategy_option
 @leave_option
+@at_option
+@between_option
+@zone_option
 @wait_option
 @click.option("--cut-over", "then_cut_over", is_flag=True, help="Go on to cut over as soon as it is ready.")
 @registry_option
@@ -86,8 +92,11 @@ def start(
     **way: Any,
 ) -> None:
     """Move a location to TARGET: plan, copy and verify. Without TARGET, start the planned migration of that id."""
+    times = parse_times(way["at"], way["between"], way["zone"]) if way["at"] or way["between"] else None
     uid = _create(context, storage, target, way).id if target else storage
     with context.writing() as work:
+        if times is not None:
+            migrations.set_times(work, uid, times)
         view = migrations.start(work, uid)
     if not wait and not then_cut_over:
         finish(view, as_json)
@@ -140,14 +149,31 @@ def show(context: Context, uid: str, as_json: bool) -> None:
 
 @migration.command("retry")
 @click.argument("uid", metavar="ID")
+@click.option("--object", "keys", multiple=True, metavar="KEY", help="Only this object; may be given again.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only the objects of this kind of error.")
 @click.option("--take-as-is", is_flag=True, help="Copy what is not as LaminDB recorded it as it is from now on.")
 @wait_option
 @json_option
 @pass_context
-def retry(context: Context, /, *, uid: str, take_as_is: bool, wait: bool, as_json: bool) -> None:
-    """Try again what needs attention, and bring over what is new at the source."""
+def retry(
+    context: Context,
+    /,
+    *,
+    uid: str,
+    keys: tuple[str, ...],
+    kinds: tuple[str, ...],
+    take_as_is: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Try again what needs attention, and bring over what is new at the source; or single objects and nothing else."""
+    if ((keys or kinds) and take_as_is) or (keys and kinds):
+        raise InputError("Give --object, --kind or --take-as-is, not two of them.", field="object")
     with context.writing() as work:
-        view = migrations.retry(work, uid, takes_rot=take_as_is)
+        if keys or kinds:
+            view = migrations.retry_objects(work, uid, keys=keys, kinds=kinds)
+        else:
+            view = migrations.retry(work, uid, takes_rot=take_as_is)
     finish(follow(context, uid) if wait else view, as_json, wanted={_S.READY} if wait else None)
 
 
