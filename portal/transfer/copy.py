@@ -14,11 +14,12 @@ from functools import partial
 from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
-from portal.errors import ObjectExists, ObjectNotFound, StorageError
+from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
 from portal.lamindb.hashes import MD5, WHOLE_BYTES, encode
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
+from portal.transfer.doubts import Doubts
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
 from portal.transfer.journal import Journal, journal_path
 from portal.transfer.looks import Looks
@@ -79,7 +80,7 @@ class _Copier:
         self._source, self._target = source, target
         self._journal, self._control, self._options = journal, control, options
         self._trusts_both = options.proof.has_md5 and target.shares_server(source)
-        self._room = Room()
+        self._room, self._doubts = Room(), Doubts()
         self._written: dict[str, ObjectInfo] = {}
 
     def look(self, plan: Sequence[PlannedObject]) -> None:
@@ -176,7 +177,7 @@ class _Copier:
         try:
             with self._source.open_read(item.key, seen=before) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
-                noted = self._noted(item, chunks, digests)
+                noted = self._noted(item, before, chunks, digests)
                 written = self._target.write(key, noted, size_bytes=before.size_bytes, is_known_absent=True)
         except _Rotten:
             return _changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
@@ -186,8 +187,21 @@ class _Copier:
             if self._source.info(item.key) is not None:
                 raise
             return self._bad(item, Outcome.MISSING, "The source deleted the object while it was read.")
+        level = self._level(written, digests)
+        if level is Level.NONE and self._is_damaged(written, digests):
+            self._take_back(written)
+            raise ContentMismatch(
+                f"{key} arrived with the MD5 {written.etag}, but {digests.md5} was sent.",
+                hint="Something on the way changes bytes. Try again.",
+                retryable=True,
+            )
         self._written[item.key] = written
-        return _same(item, before, written, digests, outcome=Outcome.COPIED, level=self._level(written, digests))
+        return _same(item, before, written, digests, outcome=Outcome.COPIED, level=level)
+
+    def _is_damaged(self, written: ObjectInfo, digests: Digests) -> bool:
+        """Tell whether the server's checksum, where it is evidence, says that other bytes arrived."""
+        is_evidence = self._options.proof.has_md5 and not written.parts_etag and is_md5(written.etag)
+        return is_evidence and written.etag != digests.md5
 
     def _level(self, written: ObjectInfo, digests: Digests) -> Level:
         """Return what the server's checksum of what it holds is evidence of."""
@@ -196,13 +210,17 @@ class _Copier:
             return Level.PARTS
         return Level.SERVER if proof.has_md5 and written.etag == digests.md5 else Level.NONE
 
-    def _noted(self, item: PlannedObject, chunks: Iterable[bytes], digests: Digests) -> Iterator[bytes]:
+    def _noted(
+        self, item: PlannedObject, before: ObjectInfo, chunks: Iterable[bytes], digests: Digests
+    ) -> Iterator[bytes]:
         """Yield chunks; after the last, before the target publishes them, note what a kill would leave there.
 
         Raises:
+            ContentMismatch: the source's ETag says that they are others, so that they are not published.
             _Rotten: the bytes are not those LaminDB recorded, so that they are not published.
         """
         yield from chunks
+        self._doubts.check(before, digests)
         if self._is_rotten(item, digests):
             raise _Rotten("as recorded, the bytes are others")
         self._journal.stream(at(item), digests.sha256)
@@ -240,6 +258,7 @@ class _Copier:
             return _by_etag(item, before, there, outcome)
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, *read, before.size_bytes)
+        self._doubts.check(before, here)
         if self._is_rotten(item, here):
             return (
                 _changed(item, self._journal.streamed(there.key))

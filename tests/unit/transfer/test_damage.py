@@ -1,0 +1,117 @@
+"""Bytes that change on the way, at the source's side and at the target's: never published as good, and healed later."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from portal.backends.base import Backend, ObjectInfo, Proof, Readable
+from portal.errors import ContentMismatch
+from portal.transfer.doubts import Doubts
+from portal.transfer.scan import ScanOptions, scan_delta
+from portal.transfer.segments import latest_results
+from portal.transfer.work import Digests
+from tests.unit.transfer.test_copy import Meddler, move_in
+from tests.unit.transfer.worlds import Memory, Move, outcomes
+
+
+class Garbling(Meddler):
+    """A backend whose contents are spoiled on the way down or up while `times` lasts."""
+
+    def __init__(self, backend: Backend, *, down: int = 0, up: int = 0) -> None:
+        super().__init__(backend)
+        self._down, self._up, self._number = down, up, 0
+
+    @contextmanager
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
+        with self._backend.open_read(key) as stream:
+            data = stream.read()
+        if self._down:
+            self._down -= 1
+            data = self._spoiled(data)
+        yield BytesIO(data)
+
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+        data = b"".join(chunks)
+        if self._up:
+            self._up -= 1
+            data = self._spoiled(data)
+        return self._backend.write(key, [data], size_bytes=size_bytes)
+
+    def _spoiled(self, data: bytes) -> bytes:
+        self._number += 1
+        return bytes([data[0] ^ self._number]) + data[1:]
+
+
+def garble(world: Memory, name: str, **times: int) -> None:
+    chosen = getattr(world, name)
+    garbling = Garbling(chosen, **times)
+    world.wrap = lambda backend: garbling if backend is chosen else backend
+
+
+def trusting(move: Move) -> Move:
+    move.options = replace(move.options, proof=Proof(has_md5=True))
+    return move
+
+
+def test_a_bit_that_turned_on_the_way_down_is_read_again(tmp_path: Path) -> None:
+    world = Memory({"a": b"content"})
+    move = move_in(world, tmp_path)
+    garble(world, "source", down=2)
+    assert outcomes(move.run()) == {"a": "copied"}
+    assert world.target.objects == {"a": b"content"}
+
+
+def test_a_source_that_gives_other_bytes_each_time_is_not_copied(tmp_path: Path) -> None:
+    world = Memory({"a": b"content"})
+    move = move_in(world, tmp_path)
+    garble(world, "source", down=100)
+    (found,) = move.run()
+    assert found.outcome == "failed"
+    assert "the source's ETag is" in found.reason
+    assert world.target.objects == {}
+
+
+@pytest.mark.parametrize("prepare", [trusting, lambda move: move])
+def test_bytes_that_arrived_damaged_are_healed(tmp_path: Path, prepare: Callable[[Move], Move]) -> None:
+    world = Memory({"a": b"content"})
+    move = prepare(move_in(world, tmp_path))
+    garble(world, "target", up=1)
+    found = move.run()
+    if outcomes(found) == {"a": "mismatch"}:
+        known = latest_results([[result.path for result in move.verified]])
+        scan_delta(world.source, world.target, known, ScanOptions(), move.writer("forward", 2))
+        move.copy()
+        found = move.verify()
+    assert outcomes(found) == {"a": "copied"}
+    assert world.target.objects == {"a": b"content"}
+
+
+def test_damage_that_somebody_else_made_is_left_to_a_person(tmp_path: Path) -> None:
+    world = Memory({"a": b"content"})
+    move = move_in(world, tmp_path)
+    move.plan()
+    move.copy()
+    world.target.objects["a"] = b"theirs!"
+    assert outcomes(move.verify()) == {"a": "mismatch"}
+    known = latest_results([[result.path for result in move.verified]])
+    scan_delta(world.source, world.target, known, ScanOptions(), move.writer("forward", 2))
+    assert outcomes(move.copy()) == {"a": "conflict"}
+    assert world.target.objects == {"a": b"theirs!"}
+
+
+def test_etags_that_are_no_md5s_cost_a_few_second_readings_only() -> None:
+    doubts, refused = Doubts(), 0
+    for number in range(6):
+        seen = ObjectInfo(f"key-{number}", 1, None, "0" * 32)
+        read = Digests(1)
+        read.update(b"x")
+        for _ in range(2):
+            try:
+                doubts.check(seen, read)
+            except ContentMismatch:
+                refused += 1
+    assert refused == 3
