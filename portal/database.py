@@ -119,8 +119,8 @@ def alembic_config(url: str) -> AlembicConfig:
     return config
 
 
-def upgrade(url: str) -> None:
-    """Bring the schema to the newest revision, creating it on an empty database. Safe to call again.
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema to a revision (the newest), creating it on an empty database. Safe to call again.
 
     Raises:
         SettingsError: the database does not answer, is none, or has a schema this portal does not know.
@@ -128,7 +128,7 @@ def upgrade(url: str) -> None:
     if url.startswith("sqlite:///"):
         _make_folder(Path(url.removeprefix("sqlite:///")).parent)
     with telling_trouble(url):
-        command.upgrade(alembic_config(url), "head")
+        command.upgrade(alembic_config(url), revision)
 
 
 def _make_folder(folder: Path) -> None:

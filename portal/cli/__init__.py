@@ -10,6 +10,7 @@ from flask import Flask
 from portal.cli import (
     accounts,
     artifacts,
+    backups,
     certificates,
     defaults,
     instances,
@@ -29,6 +30,7 @@ from portal.config import Settings
 COMMANDS = (
     accounts,
     artifacts,
+    backups,
     certificates,
     defaults,
     instances,
