@@ -148,6 +148,10 @@
     const isPoll = requestConfig && requestConfig.triggeringEvent === undefined;
     if (document.hidden && elt.matches("[data-poll]") && (isPoll || requestConfig.verb === "get")) event.preventDefault();
   });
+  // What a person has opened stays open when a poll swaps it.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", (event) => { opened = all("details[open][id]", event.detail.target).map((part) => part.id); });
+  document.addEventListener("htmx:afterSwap", () => opened.splice(0).forEach((id) => { const part = document.getElementById(id); if (part) part.open = true; }));
   document.addEventListener("htmx:responseError", failed);
   document.addEventListener("htmx:sendError", failed);
   document.addEventListener("htmx:timeout", failed);

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from portal.services.event_log import EventRow
 from portal.services.migrations.progress import StoryRow
+from portal.web.migration_pace import story_line
 
 #: What each event says. Before the bar: the event alone; with what follows: a sentence about "it", after a name.
 #: `{name}` stands for a value after (or before) the change.
@@ -52,7 +53,10 @@ PHRASES: Mapping[str, str] = {
     "migration.cut-over-requested": "asked to cut over",
     "migration.failed": "failed",
     "migration.fence-lifted": "lifted the fence",
-    "migration.fenced": "raised the fence",
+    "migration.fence-raised": "raised the fence",
+    "migration.fenced": "began the cut-over",
+    "migration.limits-changed": "changed the limits",
+    "migration.objects-retry-requested": "asked to try single objects again",
     "migration.pause-requested": "asked to pause| it",
     "migration.paused": "paused| it",
     "migration.planned": "made the plan",
@@ -70,7 +74,11 @@ PHRASES: Mapping[str, str] = {
     "migration.start-requested": "asked to start| it",
     "migration.started": "began to copy",
     "migration.stopped": "stopped for attention",
+    "migration.swept": "looked at the old root",
+    "migration.times-changed": "changed when it may copy",
     "migration.verified": "verified every object",
+    "migration.waiting": "waits for its time",
+    "migration.went-on": "went on by itself",
     "organisation.changed": "changed| it",
     "organisation.created": "made| it",
     "organisation.member-removed": "removed {handle}",
@@ -148,9 +156,10 @@ def sentence(row: EventRow) -> Markup:
 def story(row: StoryRow) -> Markup:
     """Return a line of a migration's story; what the runner did needs no name."""
     about = _phrase(f"migration.{row.words.replace(' ', '-')}").replace("|", "")
+    detail = story_line(row.words, row.said)
     if row.via == "runner":
-        return Markup("{}").format(about[:1].upper() + about[1:])
-    return Markup("<b>{}</b> {}").format(row.actor, about)
+        return Markup("{}{}").format(about[:1].upper() + about[1:], detail)
+    return Markup("<b>{}</b> {}{}").format(row.actor, about, detail)
 
 
 def tone(action: str) -> str:

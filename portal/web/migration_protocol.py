@@ -113,7 +113,9 @@ def fence(page: MigrationPage) -> tuple[str, str, str] | None:
         return None
     until, open_to = (view.plan or {}).get("fence_until"), soft(page)
     if not any(row.can_write for row in page.instances):
-        return "warn", "The fence is soft.", f"Nothing holds writers off ({'; '.join(open_to)}): stop them by hand."
+        ends = f" The cut-over gives up at {datetime.fromisoformat(until):%H:%M} UTC." if until else ""
+        words = f"Nothing holds writers off ({'; '.join(open_to)}): stop them by hand.{ends}"
+        return "warn", "The fence is soft.", words
     if until is None:
         return "info", "The fence goes up.", "Writers that are at work now may finish their transaction."
     names = ", ".join(row.name for row in page.instances if row.can_write)

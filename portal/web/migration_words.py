@@ -1,11 +1,12 @@
 """A migration in words and steps for its page. Decides nothing; only says."""
 
 from portal.planning.certificates import evidence_words
-from portal.planning.estimates import guess, words_for_range
+from portal.planning.estimates import guess
 from portal.planning.states import MOVES, SWITCHED, WORKING, Event, MigrationState
 from portal.services.migrations import MigrationPage
 from portal.services.migrations.certificate import has_certificate
-from portal.web.filters import format_bytes, format_count, format_duration
+from portal.web import migration_pace
+from portal.web.filters import format_count, format_duration
 
 _S = MigrationState
 
@@ -52,16 +53,6 @@ _WISHES = {
     Event.ROLL_BACK: "Rolling back",
 }
 
-#: The name of each kind of exception, and its icon.
-KINDS = {
-    "conflict": ("Differs at the target", "alert-circle", "bad"),
-    "failed": ("Could not be copied", "ban", "bad"),
-    "changed": ("Changed while it was read", "refresh", "warn"),
-    "missing": ("Gone from the source", "circle-minus", "warn"),
-    "mismatch": ("Read back differently", "alert-circle", "bad"),
-    "rotten": ("Not as LaminDB recorded it", "alert-triangle", "warn"),
-}
-
 
 def steps(page: MigrationPage) -> list[tuple[str, str, str]]:
     """Return the stepper's entries."""
@@ -88,24 +79,10 @@ def poll_seconds(page: MigrationPage) -> int | None:
     """Return how often the page asks again; None when nothing will change any more."""
     if page.view.state.is_final:
         return None
+    if migration_pace.waiting(page):
+        return 30
     is_busy = bool(page.view.wish) or page.view.state in WORKING or page.view.state is _S.DRAFT
     return 2 if is_busy else 30
-
-
-def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
-    """Return time left, rate and elapsed time, as far as they are known."""
-    view, progress = page.view, page.view.progress or {}
-    found = []
-    if view.state in {_S.COPYING, _S.VERIFYING} and "low_seconds" in progress:
-        words = words_for_range(progress["low_seconds"], progress["high_seconds"])
-        found.append(("Time left", words, "copying and verifying"))
-        rate = f"{format_bytes(progress['bytes_per_second'])}/s"
-        found.append(("Rate", rate, f"{progress['objects_per_second']} objects/s"))
-    if view.started_at is not None:
-        end = view.ready_at or view.finished_at or page.now
-        elapsed = (end - view.started_at).total_seconds() * 1000
-        found.append(("Copying and verifying", format_duration(max(elapsed, 0)), f"pass {view.pass_number}"))
-    return found
 
 
 def is_under_way(page: MigrationPage) -> bool:

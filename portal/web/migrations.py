@@ -5,16 +5,18 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import make_response as flask_response
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.permissions import Action
 from portal.planning.states import Event, MigrationState
 from portal.services import hosts, migrations
-from portal.services.migrations import MigrationPage, MigrationView, Strategy
+from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
-from portal.web import gate, htmx, migration_protocol, migration_words
+from portal.web import gate, htmx, migration_pace, migration_protocol, migration_words
 from portal.web.forms.migrations import LOCAL, OTHER, CutOverForm, MoveForm
+from portal.web.migration_controls import errors_context, errors_mark
 
 blueprint = Blueprint("migrations", __name__)
 
@@ -77,9 +79,12 @@ def _offer(work: Work, form: MoveForm, repointing: Strategy) -> None:
 def show(uid: str) -> Response:
     """Show a migration; htmx gets its live part, and the head again when the state is another than was seen."""
     page = _page(uid)
-    seen = request.args.get("seen")
-    context = _context(page) | {"has_changed": seen != _mark(page)}
-    return htmx.render("migrations/show.html", "migrations/_live.html", status=200, **context)
+    has_changed = request.args.get("seen") != _mark(page)
+    context = _context(page) | errors_context(page.errors, ExceptionQuery(), MultiDict())
+    response = htmx.render("migrations/show.html", "migrations/_fragment.html", has_changed=has_changed, **context)
+    if htmx.wants_fragment() and request.args.get("errors", "") != errors_mark(page.errors):
+        return htmx.tell(response, "errors-changed")
+    return response
 
 
 def _page(uid: str) -> MigrationPage:
@@ -88,7 +93,7 @@ def _page(uid: str) -> MigrationPage:
 
 
 def _mark(page: MigrationPage) -> str:
-    return f"{page.view.state}:{page.view.wish}"
+    return f"{page.view.state}:{page.view.wish}:{migration_pace.waiting(page)}"
 
 
 def _context(page: MigrationPage) -> dict[str, Any]:
@@ -97,6 +102,8 @@ def _context(page: MigrationPage) -> dict[str, Any]:
         "view": page.view,
         "mark": _mark(page),
         "words": migration_words,
+        "pace": migration_pace,
+        "errors_mark": errors_mark(page.errors),
         "protocol": migration_protocol,
         "Event": Event,
         "State": MigrationState,

@@ -30,6 +30,7 @@ NOT_PAGES = {
     "go.jobs",
     "artifacts.objects",
     "artifacts.export",
+    "migration_controls.export",
     # Only of an instance that is attached to a real database: tests/clients asks for it.
     "registries.comparison",
 }
@@ -78,6 +79,9 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
         "storages.browse": [f"{first}/contents", f"{first}/contents?folder=raw/", f"/storages/{locations[2]}/contents"],
         "storages.delete": [f"/storages/{uid}/delete" for uid in locations[:2]],
         "migrations.show": [f"/migrations/{uid}" for uid in moves.values()],
+        "migration_controls.limits": [f"/migrations/{moves[MigrationState.PLANNED]}/limits"],
+        "migration_controls.schedule": [f"/migrations/{moves[MigrationState.PLANNED]}/schedule"],
+        "migration_controls.errors": [f"/migrations/{uid}/errors" for uid in moves.values()],
         "migrations.cancel": [f"/migrations/{moves[MigrationState.PLANNED]}/cancel"],
         "migrations.cut_over": [f"/migrations/{moves[MigrationState.READY]}/cut-over"],
         "migrations.roll_back": [f"/migrations/{moves[MigrationState.SOAKING]}/roll-back"],

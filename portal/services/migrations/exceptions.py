@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from portal.errors import Conflict, InputError
 from portal.models import Migration, Shard, ShardException
-from portal.permissions import Action
+from portal.permissions import Action, allows
 from portal.planning.cursors import decode_cursor, encode_cursor, is_storable
-from portal.planning.states import Event, MigrationState, move
+from portal.planning.states import FINAL, Event, MigrationState, move
+from portal.services.access import storage_target
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import FORWARD
 from portal.services.migrations.lookups import find_migration
@@ -85,15 +86,20 @@ class ExceptionList:
 
     Attributes:
         counts: all of the migration by kind, the most first, whatever is filtered.
+        firsts: the key of the first object of each kind.
         match_count: how many match the filter.
+        may_retry: whether the actor may try single objects again now; `why_not` says what is in the way.
         next_after, previous_before: cursors of the neighbours; None: there is none.
     """
 
     rows: tuple[ExceptionRow, ...]
     counts: dict[str, int]
+    firsts: dict[str, str]
     match_count: int
     next_after: str | None
     previous_before: str | None
+    may_retry: bool = False
+    why_not: str = ""
 
     @property
     def total(self) -> int:
@@ -115,17 +121,25 @@ def list_exceptions(work: Work, uid: str, query: ExceptionQuery) -> ExceptionLis
     Raises:
         NotFound: there is no such migration, or its location is out of reach.
     """
-    migration = find_migration(work, uid)
-    counts = count_exceptions(work, migration)
+    return exceptions_of(work, find_migration(work, uid), query)
+
+
+def exceptions_of(work: Work, migration: Migration, query: ExceptionQuery) -> ExceptionList:
+    """Return one page of what needs a look, of a migration that was found already."""
+    counts = _counts(work, migration)
     rows, has_before, has_after = _page(work, migration, query)
+    why_not = _why_not(work, migration) if counts else ""
     return ExceptionList(
         rows,
         counts,
+        _firsts(work, migration) if counts else {},
         _match_count(work, migration, query)
         if query.text
         else sum(counts.get(kind, 0) for kind in _kinds(query, counts)),
         encode_cursor(_ORDER, [rows[-1].id]) if has_after else None,
         encode_cursor(_ORDER, [rows[0].id]) if has_before else None,
+        bool(counts) and why_not == "",
+        why_not if why_not != _NO_RIGHT else "",
     )
 
 
@@ -133,7 +147,7 @@ def _kinds(query: ExceptionQuery, counts: dict[str, int]) -> tuple[str, ...]:
     return query.kinds or tuple(counts)
 
 
-def count_exceptions(work: Work, migration: Migration) -> dict[str, int]:
+def _counts(work: Work, migration: Migration) -> dict[str, int]:
     """Return how many there are by kind, the most first."""
     count = func.count()
     query = (
@@ -145,7 +159,7 @@ def count_exceptions(work: Work, migration: Migration) -> dict[str, int]:
     return dict(work.session.execute(query).all())
 
 
-def first_of_kinds(work: Work, migration: Migration) -> dict[str, str]:
+def _firsts(work: Work, migration: Migration) -> dict[str, str]:
     """Return the key of the first object of each kind."""
     firsts = select(func.min(ShardException.id)).where(ShardException.migration_id == migration.id)
     query = select(ShardException.kind, ShardException.key).where(
@@ -205,6 +219,26 @@ def retry_objects(work: Work, uid: str, *, keys: tuple[str, ...] = (), kinds: tu
     said: dict[str, object] = {"objects": len(found)}
     said |= {"keys": [row.key for row in found[:5]]} if keys else {"kinds": list(kinds)}
     return wish(work, migration, Event.RETRY, "migration.objects-retry-requested", said)
+
+
+#: Nothing is said to somebody who may not press any button.
+_NO_RIGHT = "no right"
+
+
+def _why_not(work: Work, migration: Migration) -> str:
+    """Return why single objects cannot be tried again now; empty where they can."""
+    storage = migration.storage
+    if storage is None or not allows(work.actor, Action.STORAGE_MOVE, storage_target(storage)):
+        return _NO_RIGHT
+    if migration.state in FINAL:
+        return "The migration is over."
+    if migration.state != MigrationState.NEEDS_ATTENTION:
+        return "Single objects can be tried again when the pass has ended."
+    if migration.wish:
+        return "Another step was asked for."
+    if _has_open_shards(work, migration):
+        return "The pass stopped before its end: Retry goes on with it, then single objects can be tried alone."
+    return ""
 
 
 def _has_open_shards(work: Work, migration: Migration) -> bool:

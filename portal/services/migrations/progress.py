@@ -1,17 +1,21 @@
 """Everything a migration's page shows: the view, what needs a look, its story, and whether a runner is there at all."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
-from portal.models import Event, Host, Migration, Runner, ShardException
+from portal.models import Event, Host, Migration, Runner
 from portal.permissions import Action, allows
 from portal.planning.outcomes import Outcome
+from portal.planning.rates import RateChart, chart, read_rates
 from portal.planning.roots import parse_root
 from portal.planning.states import FINAL, WORKING, MigrationState
 from portal.services.access import storage_target
 from portal.services.migrations.around import InstanceRow, list_instances
+from portal.services.migrations.exceptions import ExceptionList, ExceptionQuery, ExceptionRow, exceptions_of
 from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.quiet import Noise, noise_at
 from portal.services.migrations.registry import RegistryChange, SettingsChange, hand_changes, settings_changes
@@ -22,28 +26,22 @@ from portal.services.work import Work
 #: A runner that has not reported for so long counts as gone.
 SILENT_AFTER = timedelta(seconds=30)
 
-#: Exceptions and events a page shows at most.
-MOST_EXCEPTIONS, MOST_EVENTS = 50, 40
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionRow:
-    """One object that needs a look."""
-
-    kind: str
-    key: str
-    size_bytes: int | None
-    reason: str
+#: Events a page shows at most.
+MOST_EVENTS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class StoryRow:
-    """One event of a migration. `words` is its action without the noun: `cut over`, `start requested`."""
+    """One event of a migration. `words` is its action without the noun: `cut over`, `start requested`.
+
+    `said`: what the event says, such as numbers of a pass, or why.
+    """
 
     at: datetime
     words: str
     actor: str
     via: str
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,9 @@ class MigrationPage:
     """A migration with all around it.
 
     Attributes:
-        exceptions: the first `MOST_EXCEPTIONS`; `exception_counts` has all, by kind.
+        errors: the first page of what needs a look, and how many there are of each kind.
+        error_budget: so many objects may fail before it stops for attention.
+        chart: bytes a second over time; None while there is too little to draw.
         story: newest first.
         may_move: whether the actor may press the buttons.
         confirm_with: what to type to cut over.
@@ -68,8 +68,9 @@ class MigrationPage:
     """
 
     view: MigrationView
-    exceptions: tuple[ExceptionRow, ...]
-    exception_counts: dict[str, int]
+    errors: ExceptionList
+    error_budget: int
+    chart: RateChart | None
     story: tuple[StoryRow, ...]
     may_move: bool
     confirm_with: str
@@ -83,6 +84,16 @@ class MigrationPage:
     runner_seen_at: datetime | None
     is_waiting_for_runner: bool
     now: datetime
+
+    @property
+    def exceptions(self) -> tuple[ExceptionRow, ...]:
+        """Return the first page of what needs a look."""
+        return self.errors.rows
+
+    @property
+    def exception_counts(self) -> dict[str, int]:
+        """Return how many there are of each kind."""
+        return self.errors.counts
 
 
 def get_page(work: Work, uid: str) -> MigrationPage:
@@ -100,8 +111,9 @@ def get_page(work: Work, uid: str) -> MigrationPage:
     instances = list_instances(work, migration)
     return MigrationPage(
         view=view_of(migration),
-        exceptions=_exceptions(work, migration),
-        exception_counts=_exception_counts(work, migration),
+        errors=exceptions_of(work, migration, ExceptionQuery()),
+        error_budget=migration.max_errors or work.settings.max_errors,
+        chart=chart(read_rates(migration.rates)),
         story=_story(work, migration),
         may_move=storage is not None and allows(work.actor, Action.STORAGE_MOVE, storage_target(storage)),
         confirm_with=parse_root(migration.source_root, home="/", cwd="/").name,
@@ -134,38 +146,18 @@ def _runner_seen_at(work: Work, migration: Migration) -> datetime | None:
 
 
 def list_rotten(work: Work, uid: str) -> tuple[ExceptionRow, ...]:
-    """Return the first objects that are not as LaminDB recorded them, `MOST_EXCEPTIONS` at most.
+    """Return the first objects that are not as LaminDB recorded them, a page at most.
 
     Raises:
         NotFound, PermissionDenied: the actor is no admin of the location.
     """
-    return _exceptions(work, find_migration(work, uid, Action.STORAGE_MOVE), kind=Outcome.ROTTEN.value)
-
-
-def _exceptions(work: Work, migration: Migration, kind: str | None = None) -> tuple[ExceptionRow, ...]:
-    query = (
-        select(ShardException.kind, ShardException.key, ShardException.size_bytes, ShardException.reason)
-        .where(ShardException.migration_id == migration.id)
-        .order_by(ShardException.kind, ShardException.id)
-        .limit(MOST_EXCEPTIONS)
-    )
-    if kind is not None:
-        query = query.where(ShardException.kind == kind)
-    return tuple(ExceptionRow(*row) for row in work.session.execute(query))
-
-
-def _exception_counts(work: Work, migration: Migration) -> dict[str, int]:
-    query = (
-        select(ShardException.kind, func.count())
-        .where(ShardException.migration_id == migration.id)
-        .group_by(ShardException.kind)
-    )
-    return dict(work.session.execute(query).all())
+    migration = find_migration(work, uid, Action.STORAGE_MOVE)
+    return exceptions_of(work, migration, ExceptionQuery((Outcome.ROTTEN.value,))).rows
 
 
 def _story(work: Work, migration: Migration) -> tuple[StoryRow, ...]:
     query = (
-        select(Event.at, Event.action, Event.actor_handle, Event.via)
+        select(Event.at, Event.action, Event.actor_handle, Event.via, Event.after)
         .where(Event.target_type == "migration", Event.target_uid == migration.uid)
         .order_by(Event.id.desc())
         .limit(MOST_EVENTS)
@@ -173,6 +165,6 @@ def _story(work: Work, migration: Migration) -> tuple[StoryRow, ...]:
     if migration.storage_id is not None:  # the index is by location
         query = query.where(Event.storage_id == migration.storage_id)
     return tuple(
-        StoryRow(at, action.partition(".")[2].replace("-", " "), handle, via)
-        for at, action, handle, via in work.session.execute(query)
+        StoryRow(at, action.partition(".")[2].replace("-", " "), handle, via, after or {})
+        for at, action, handle, via, after in work.session.execute(query)
     )

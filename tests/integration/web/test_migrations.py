@@ -133,11 +133,13 @@ def test_the_live_part_brings_the_buttons_only_when_the_state_is_another(
 ) -> None:
     uid = moves.plan(managed, local_base / "moved")
     ada = client_as("ada")
-    same = ada.get(f"/migrations/{uid}?seen=planned:", headers=HTMX).text
-    assert same.lstrip().startswith('<div id="migration-live"')
+    same = ada.get(f"/migrations/{uid}?seen=planned::", headers=HTMX).text
+    title, _, live = same.lstrip().partition("\n")
+    assert title.startswith("<title>Planned · Move")
+    assert live.lstrip().startswith('<div id="migration-live"')
     assert "migration-head" not in same
     assert "Nothing is left out" in same, "the plan comes with the live part"
-    other = ada.get(f"/migrations/{uid}?seen=preflight:", headers=HTMX).text
+    other = ada.get(f"/migrations/{uid}?seen=preflight::", headers=HTMX).text
     assert '<div id="migration-head" hx-swap-oob="true">' in other
     assert "Start the move" in other
 

@@ -9,6 +9,7 @@ import pytest
 from portal.planning.states import MigrationState as State
 from portal.services.migrations import MigrationPage, MigrationView
 from portal.services.migrations.around import InstanceRow
+from portal.services.migrations.exceptions import ExceptionList
 from portal.services.migrations.quiet import Noise
 from portal.values import StorageType
 from portal.web import migration_protocol
@@ -36,6 +37,8 @@ def view(state: State = State.PLANNED, plan: dict[str, Any] | None = None, **cha
         (
             "source_region", "source_host", "target_region", "target_host", "percent", "progress", "manifest_digest",
             "started_at", "ready_at", "cut_over_at", "soak_until", "sweep_at", "finished_at", "target_storage_uid",
+            "bandwidth_bytes_per_second", "concurrency", "worker_count", "max_errors", "start_at", "hours", "zone",
+            "waits_until",
         )
     )  # fmt: skip
     values = {
@@ -47,10 +50,15 @@ def view(state: State = State.PLANNED, plan: dict[str, Any] | None = None, **cha
     return MigrationView(**{**numbers, **none, **values, **changed})
 
 
+def errors(**counts: int) -> ExceptionList:
+    """Return a list of which only the counts are known."""
+    return ExceptionList((), counts, {}, 0, None, None)
+
+
 def page(*instances: InstanceRow, noise: Noise | None = None, **given: Any) -> MigrationPage:
     """Return the page of such a move."""
     return MigrationPage(
-        view=view(**given), exceptions=(), exception_counts={}, story=(), may_move=True, confirm_with="a",
+        view=view(**given), errors=errors(), error_budget=1000, chart=None, story=(), may_move=True, confirm_with="a",
         is_default=False, instances=instances, by_hand=(), settings=(), tasks=(), noise=noise, needed_host=None,
         runner_seen_at=None, is_waiting_for_runner=False, now=NOON,
     )  # fmt: skip
@@ -148,7 +156,7 @@ def test_a_rehearsal_of_nothing_is_not_told() -> None:
 
 
 def test_what_is_rotten_is_offered_to_be_taken_once() -> None:
-    shown = replace(page(state=State.NEEDS_ATTENTION), exception_counts={"rotten": 1})
+    shown = replace(page(state=State.NEEDS_ATTENTION), errors=errors(rotten=1))
     assert migration_protocol.can_take_as_is(shown)
     assert not migration_protocol.can_take_as_is(replace(shown, view=replace(shown.view, takes_rot=True)))
-    assert not migration_protocol.can_take_as_is(replace(shown, exception_counts={"conflict": 1}))
+    assert not migration_protocol.can_take_as_is(replace(shown, errors=errors(conflict=1)))

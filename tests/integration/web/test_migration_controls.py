@@ -1,0 +1,172 @@
+"""The pages of limits, times and errors: who may, what is refused on which field, and what is shown."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from portal.engine import LocalExecutor, open_executor
+from portal.planning.states import MigrationState as State
+from portal.services import migrations
+from portal.services.migrations import Times
+from tests.integration.moves import Moves, fill
+from tests.integration.world import Portal, World
+from tests.servers import S3Server
+
+Browsers = Callable[[str | None], FlaskClient]
+HTMX = {"HX-Request": "true"}
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[LocalExecutor]:
+    with open_executor(1) as made:
+        yield made
+
+
+@pytest.fixture
+def moves(portal: Portal, world: World, executor: LocalExecutor, s3_server: S3Server, local_base: Path) -> Moves:
+    return Moves(portal, executor, s3_server, local_base)
+
+
+@pytest.fixture
+def managed(moves: Moves, world: World, local_base: Path) -> str:
+    """A location that lab/atlas writes to, so that ada, erik and rita reach it."""
+    fill(local_base / "cells")
+    return moves.register(
+        local_base / "cells", instance_id=world.instance_id, instance_uid=world.instance_uid, instance_slug="lab/atlas"
+    )
+
+
+@pytest.fixture
+def attentive(moves: Moves, managed: str, local_base: Path) -> str:
+    """A migration that needs attention over two objects."""
+    fill(local_base / "moved", {"README.md": b"other", "empty.txt": b"not empty"})
+    return moves.copy(managed, local_base / "moved")
+
+
+def test_limits_are_set_on_a_page_and_shown(moves: Moves, managed: str, client_as: Browsers, local_base: Path) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    ada = client_as("ada")
+    assert f'href="/migrations/{uid}/limits"' in ada.get(f"/migrations/{uid}").text
+    given = {"bandwidth": "20 MB/s", "concurrency": "4", "workers": "", "budget": "1,000"}
+    assert ada.post(f"/migrations/{uid}/limits", data=given).status_code == 303
+    view = moves.view(uid)
+    assert (view.bandwidth_bytes_per_second, view.concurrency, view.worker_count) == (20_000_000, 4, None)
+    assert view.max_errors == 1000
+    assert 'value="20MB/s"' in ada.get(f"/migrations/{uid}/limits").text
+    page = ada.get(f"/migrations/{uid}").text
+    assert "changed the limits" in page
+    assert "bandwidth 20MB/s" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("bandwidth", "fast"), ("concurrency", "65"), ("workers", "two"), ("budget", "0")]
+)
+def test_a_limit_that_cannot_be_comes_back_on_its_field(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path, field: str, value: str
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    answer = client_as("ada").post(f"/migrations/{uid}/limits", data={field: value})
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+    assert f'value="{value}"' in answer.text, "what was typed is kept"
+
+
+def test_times_are_set_on_a_page_and_the_move_says_that_it_waits(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    ada, far = client_as("ada"), datetime.now(UTC) + timedelta(days=30)
+    given = {"start_at": f"{far:%Y-%m-%dT%H:%M}", "begins": "20:00", "ends": "06:00", "zone": "Asia/Kolkata"}
+    assert ada.post(f"/migrations/{uid}/schedule", data=given).status_code == 303
+    ada.post(f"/migrations/{uid}/start")
+    moves.drive()
+    page = ada.get(f"/migrations/{uid}").text
+    assert "Waits until" in page
+    assert "between 20:00 and 06:00 (Asia/Kolkata) only" in page
+    assert "<title>0.0 % · Waits" in page or "<title>Waits" in page
+    form = ada.get(f"/migrations/{uid}/schedule").text
+    assert 'value="Asia/Kolkata"' in form
+    assert 'value="20:00"' in form
+    assert ada.post(f"/migrations/{uid}/schedule", data={"zone": "UTC"}).status_code == 303
+    moves.drive()
+    assert moves.state(uid) is State.READY
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"begins": "20:00", "ends": ""}, "ends"),
+        ({"begins": "20:00", "ends": "20:00"}, "begins"),
+        ({"zone": "Europe/Atlantis"}, "zone"),
+        ({"start_at": "soon"}, "start_at"),
+    ],
+)
+def test_a_time_that_cannot_be_comes_back_on_its_field(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path, given: dict[str, str], field: str
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    answer = client_as("ada").post(f"/migrations/{uid}/schedule", data=given)
+    assert (answer.status_code, f'href="#{field}"' in answer.text) == (422, True)
+
+
+def test_what_needs_a_look_is_listed_searched_exported_and_tried_again(
+    moves: Moves, attentive: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada, url = client_as("ada"), f"/migrations/{attentive}"
+    page = ada.get(url).text
+    assert "Differs at the target" in page
+    assert 'aria-label="Retry README.md"' in page
+    assert "2 of 1,000" in page
+    found = ada.get(f"{url}/errors?q=readme", headers=HTMX)
+    assert "1 of 2 objects match" in found.text
+    assert "empty.txt" not in found.text
+    assert "<html" not in found.text
+    assert "<html" in ada.get(f"{url}/errors?q=readme").text
+    assert "No object matches" in ada.get(f"{url}/errors?kind=rotten").text
+    rows = list(csv.DictReader(io.StringIO(ada.get(f"{url}/errors.csv?kind=conflict").text)))
+    assert {row["key"] for row in rows} == {"README.md", "empty.txt"}
+    assert [row["key"] for row in ada.get(f"{url}/errors.json?q=EMPTY").json or ()] == ["empty.txt"]
+
+    (local_base / "moved" / "README.md").unlink()
+    assert ada.post(f"{url}/errors/retry", data={"object": "README.md"}).status_code == 303
+    moves.drive()
+    assert "empty.txt" in ada.get(f"{url}/errors").text
+    assert "README.md" not in ada.get(f"{url}/errors").text
+    (local_base / "moved" / "empty.txt").unlink()
+    assert ada.post(f"{url}/errors/retry", data={"kind": "conflict"}).status_code == 303
+    moves.drive()
+    assert moves.state(attentive) is State.READY
+    page = ada.get(url).text
+    assert "Copy what changed" in page
+    assert "single objects tried again: 1 object, 9 bytes" in page or "single objects tried again: 1 object, 0" in page
+    assert "Nothing needs a look" in ada.get(f"{url}/errors").text
+
+
+def test_who_may_not_move_sees_the_errors_and_no_button(attentive: str, client_as: Browsers) -> None:
+    rita = client_as("rita")
+    page = rita.get(f"/migrations/{attentive}/errors")
+    assert (page.status_code, "README.md" in page.text, 'aria-label="Retry' in page.text) == (200, True, False)
+    assert rita.post(f"/migrations/{attentive}/errors/retry", data={"kind": "conflict"}).status_code == 403
+    assert client_as("otto").get(f"/migrations/{attentive}/errors.csv").status_code == 404
+
+
+def test_a_poll_brings_the_title_and_says_when_the_errors_are_others(
+    moves: Moves, attentive: str, client_as: Browsers
+) -> None:
+    ada = client_as("ada")
+    first = ada.get(f"/migrations/{attentive}?seen=x&errors=", headers=HTMX)
+    assert first.text.lstrip().startswith("<title>")
+    assert "errors-changed" in first.headers["HX-Trigger"]
+    mark = first.text.partition("errors=")[2].partition('"')[0]
+    again = ada.get(f"/migrations/{attentive}?seen=x&errors={mark}", headers=HTMX)
+    assert "HX-Trigger" not in again.headers
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, attentive, Times(None, "20:00-06:00", "UTC"))
+    assert 'id="migration-rest" class="stack" hx-swap-oob="true"' in again.text

@@ -1,0 +1,106 @@
+"""How a move's pace, limits and waiting read."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal.planning.rates import RateLog, chart
+from portal.planning.states import MigrationState as State
+from portal.web import migration_pace
+from tests.unit.web.test_migration_protocol import NOON, errors, page, view
+
+NIGHT: dict[str, Any] = {"hours": "20:00-06:00", "zone": "Europe/Berlin"}
+
+
+def test_a_moment_is_told_on_the_clock_of_the_persons_zone() -> None:
+    there = view(**NIGHT)
+    assert migration_pace.words_for_moment(NOON, there, NOON) == "today, 13:00 Europe/Berlin"
+    assert migration_pace.words_for_moment(NOON + timedelta(hours=13), there, NOON) == "tomorrow, 02:00 Europe/Berlin"
+    assert migration_pace.words_for_moment(NOON, view(), NOON) == "today, 12:00 UTC"
+
+
+def test_waiting_is_told_until_it_is_over() -> None:
+    waits = page(state=State.COPYING, waits_until=NOON + timedelta(hours=7), **NIGHT)
+    assert migration_pace.waiting(waits) == "Waits until today, 20:00 Europe/Berlin"
+    assert migration_pace.document_title(waits) == "Waits"
+    assert migration_pace.waiting(replace(waits, now=NOON + timedelta(hours=7))) == ""
+    assert migration_pace.waiting(page(state=State.COPYING)) == ""
+
+
+def test_a_schedule_is_one_sentence() -> None:
+    assert migration_pace.schedule(view(), NOON) == ""
+    assert migration_pace.schedule(view(**NIGHT), NOON) == "It copies between 20:00 and 06:00 (Europe/Berlin) only."
+    later = view(start_at=NOON + timedelta(days=1), **NIGHT)
+    assert migration_pace.schedule(later, NOON).startswith("It copies from tomorrow, 13:00 Europe/Berlin and between")
+
+
+def test_limits_are_told_as_they_can_be_typed() -> None:
+    assert migration_pace.limits(view()) == ""
+    given = view(bandwidth_bytes_per_second=50 * 2**20, concurrency=4, worker_count=1)
+    assert migration_pace.limits(given) == "50MiB/s, 4 objects at a time per worker, 1 worker"
+
+
+def test_the_title_tells_percent_and_state() -> None:
+    assert migration_pace.document_title(page(state=State.COPYING, percent=43.5)) == "43.5 % · Copying"
+    assert migration_pace.document_title(page(state=State.RELEASED, percent=100.0)) == "Released"
+
+
+def test_time_left_comes_as_a_range_with_the_times_of_the_clock() -> None:
+    progress = {"low_seconds": 3600, "high_seconds": 7200, "bytes_per_second": 5e6, "objects_per_second": 8.1}
+    shown = page(state=State.COPYING, progress=progress, started_at=NOON - timedelta(hours=1), pass_number=1)
+    found = {label: (value, note) for label, value, note in migration_pace.numbers(shown)}
+    assert found["Time left"] == ("1 to 2 hours", "done 13:00 to 14:00 UTC")
+    assert found["Error budget"] == ("0 of 1,000", "failing objects")
+    failing = {label: value for label, value, _ in migration_pace.numbers(replace(shown, errors=errors(conflict=7)))}
+    assert failing["Error budget"] == "7 of 1,000"
+
+
+def test_the_chart_says_in_a_sentence_and_a_table_what_it_draws() -> None:
+    log = RateLog()
+    for second in range(100):
+        log = log.add(NOON.timestamp() + second, second, second * 1_000_000)
+    found = migration_pace.chart_labels(replace(page(), chart=chart(log)))
+    assert found["label"].replace("\u00a0", " ").startswith("Rate over 1 min 38 s: 1.00 MB/s on average")
+    assert [text.replace("\u00a0", " ") for text in found["y"]] == ["1.00 MB/s", "500 kB", "0 bytes"]
+    assert found["rows"][0][0] == "12:00:00"
+    assert len(found["rows"]) <= 24
+    assert migration_pace.chart_labels(page()) == {}
+
+
+def test_the_last_pass_is_told_to_whoever_weighs_a_cut_over() -> None:
+    last = {
+        "number": 2,
+        "kind": "changes",
+        "object_count": 12,
+        "total_bytes": 3_000_000,
+        "seconds": 14.0,
+        "verified_at": (NOON - timedelta(minutes=5)).isoformat(),
+    }
+    told = migration_pace.last_pass(page(state=State.READY, plan={"passes": [last]})).replace("\u00a0", " ")
+    assert told == "Pass 2, what changed since: 12 objects, 3.00 MB, in 14 s, ended 5 min ago."
+    assert migration_pace.last_pass(page(state=State.COPYING, plan={"passes": [last]})) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "detail"),
+    [
+        (
+            "copied",
+            {"pass": 1, "objects": 7, "bytes": 1500, "seconds": 2.0},
+            "pass 1: 7 objects, 1.50 kB in 2.0 s",
+        ),
+        ("planned", {"objects": 1, "bytes": 10}, "1 object, 10 bytes"),
+        ("limits changed", {"bandwidth": "20MB/s", "workers": None}, "bandwidth 20MB/s; workers none"),
+        ("times changed", {"between": "20:00-06:00", "zone": "UTC"}, "between 20:00-06:00 UTC"),
+        ("times changed", {"start_at": None, "between": None}, "at any time"),
+        ("waiting", {"until": "2026-11-22T20:00:00+00:00"}, "until 22 Nov, 20:00 UTC"),
+        ("fence lifted", {"state": "ready", "message": "The fence reached its longest time."}, "The fence reached its"),
+        ("paused", {"state": "paused"}, ""),
+    ],
+)
+def test_the_story_tells_numbers_and_reasons(words: str, said: dict[str, object], detail: str) -> None:
+    told = migration_pace.story_detail(words, said).replace("\u00a0", " ")
+    assert told.startswith(detail)
+    assert bool(told) is bool(detail)
