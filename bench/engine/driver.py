@@ -20,7 +20,7 @@ from portal.backends.base import BULK, Backend, S3Access
 from portal.engine import LocalExecutor, open_executor
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult
-from portal.transfer.scan import ScanOptions, scan
+from portal.transfer.scan import SHARD_LIMITS, ScanOptions, scan
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 from portal.transfer.verify import verify_shard
 from portal.values import ConnectionKind, Root, StorageType
@@ -50,9 +50,9 @@ class Answer:
     phases: dict[str, float] = field(default_factory=dict)
 
 
-def options_of() -> ShardOptions:
-    """Return how the workers do their shards."""
-    return ShardOptions()
+def options_of(target: Backend) -> ShardOptions:
+    """Return how the workers do their shards, with what the target's checksums prove, as a move's checks find out."""
+    return ShardOptions(proof=target.prove("bench"))
 
 
 def root_of(task: Task, place: str, *, is_local: bool) -> Root:
@@ -73,6 +73,7 @@ class Drive:
         )
         self.source = root_of(task, task.source, is_local=task.is_source_local)
         self.target = root_of(task, task.target, is_local=task.is_target_local)
+        self.options = ShardOptions()
         self._since = time.monotonic()
         # A runner is up already when a migration begins; here it counts, as it does with every other tool.
         self.answer.phases["import"] = _age_seconds()
@@ -83,7 +84,10 @@ class Drive:
             self.answer.object_count = sum(1 for _ in self._opened(self.source).list_objects())
             self._lap("list")
             return
-        scan(self._opened(self.source), self._opened(self.target), ScanOptions(), self._plan)
+        target = self._opened(self.target)
+        self.options = options_of(target)
+        self._lap("prove")
+        scan(self._opened(self.source), target, ScanOptions(limits=SHARD_LIMITS), self._plan)
         self._lap("scan")
         with open_executor(self.task.workers) as executor:
             self._pass(executor, copy_shard)
@@ -119,7 +123,7 @@ class Drive:
             stop_path=f"{self.task.ledger}/stop",
             source_access=self.access,
             target_access=self.access,
-            options=options_of(),
+            options=self.options,
         )
         self.jobs.append(job)
 

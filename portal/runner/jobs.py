@@ -15,21 +15,17 @@ from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Re
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.lamindb.registry.ways import DATABASE_KEY
 from portal.planning.actions import PlannedObject
-from portal.planning.shards import ShardLimits
 from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.ledger import Plan, ShardPlan
 from portal.services.migrations.registry_jobs import look, open_manifest, refuse_database_move
 from portal.services.reach import Door, check_way, opened
-from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
+from portal.transfer.scan import SHARD_LIMITS, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
 
 _PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
-
-#: Opening a bucket costs a worker some tenths of a second, so a shard has some objects at least.
-_LIMITS = ShardLimits(min_count=50, aim_count=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,7 @@ def make_plan(job: PlanJob) -> Plan:
         source = stack.enter_context(opened(job.ends.source, timeouts=BULK))
         target = stack.enter_context(opened(job.ends.target, timeouts=BULK))
         options = ScanOptions(
-            limits=_LIMITS,
+            limits=SHARD_LIMITS,
             check=lambda: _refuse_when_stopped(job.stop_path),
             manifest=stack.enter_context(open_manifest(job.doors)),
             leaves_unreferenced=job.leaves_unreferenced,

@@ -144,7 +144,6 @@ class _Copier:
             return None
         key = at(item)
         was_tried = self._journal.was_tried(key)
-        self._journal.begin(key)
         self._journal.stream(key, f"md5:{before.etag}")
         try:
             written = self._target.copy_from(self._source, before, key)
@@ -173,7 +172,6 @@ class _Copier:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
         key, digests = at(item), Digests(before.size_bytes)
         was_tried = self._journal.was_tried(key)
-        self._journal.begin(key)
         try:
             with self._source.open_read(item.key, seen=before) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)

@@ -9,10 +9,12 @@ import os
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from portal.planning.outcomes import ObjectResult
-from portal.transfer.segments import decode_result, encode
+from portal.transfer.segments import encode, result_of
+
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 class Journal:
@@ -24,25 +26,19 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self.finished: dict[str, ObjectResult] = {}
-        self._tried: set[str] = set()
         self._streamed: dict[str, str] = {}
         self._lock = Lock()
         self._load(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def was_tried(self, key: str) -> bool:
-        """Tell whether a create-only write of this key was begun before, so that an equal object is ours."""
-        return key in self._tried
+        """Tell whether a create-only write of this key came to its end before, so that an equal object is ours."""
+        return key in self._streamed
 
-    def begin(self, key: str) -> None:
-        """Note that a create-only write of this key begins."""
-        self._tried.add(key)
-        self._append({"begin": key})
-
-    def stream(self, key: str, sha256: str) -> None:
-        """Note the hash of what is about to be published under this key."""
-        self._streamed[key] = sha256
-        self._append({"stream": key, "sha256": sha256})
+    def stream(self, key: str, digest: str) -> None:
+        """Note the digest (`ObjectResult.digest`) of what is about to be published under this key."""
+        self._streamed[key] = digest
+        self._append(_JSON.encode({"stream": key, "digest": digest}).encode())
 
     def streamed(self, key: str) -> str | None:
         """Return the hash of what we may have published under this key; None when nothing got so far."""
@@ -51,23 +47,22 @@ class Journal:
     def disown(self, key: str) -> None:
         """Note that what lies under this key was there before our write."""
         self._forget(key)
-        self._append({"disown": key})
+        self._append(_JSON.encode({"disown": key}).encode())
 
     def finish(self, result: ObjectResult) -> None:
         """Note the result of one object."""
-        self._append({"finish": encode(result).decode()})
+        self._append(b'{"finish":' + encode(result).rstrip() + b"}")
 
     def close(self) -> None:
         """Close the file; it stays."""
         os.close(self._file)
 
     def _forget(self, key: str) -> None:
-        self._tried.discard(key)
         self._streamed.pop(key, None)
 
-    def _append(self, event: dict[str, str]) -> None:
+    def _append(self, line: bytes) -> None:
         # A line break first: a torn line of a killed run then spoils nothing after it.
-        data = b"\n" + json.dumps(event, separators=(",", ":")).encode()
+        data = b"\n" + line
         with self._lock:
             while data:
                 data = data[os.write(self._file, data) :]
@@ -83,14 +78,12 @@ class Journal:
     def _take(self, line: bytes) -> None:
         try:
             event = json.loads(line)
-            if "begin" in event:
-                self._tried.add(event["begin"])
-            elif "disown" in event:
+            if "disown" in event:
                 self._forget(event["disown"])
             elif "stream" in event:
-                self._streamed[event["stream"]] = event["sha256"]
+                self._streamed[event["stream"]] = event["digest"]
             else:
-                result = decode_result(event["finish"].encode())
+                result = result_of(event["finish"])
                 self.finished[result.key] = result
         except (ValueError, KeyError, TypeError):
             return

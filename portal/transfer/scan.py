@@ -6,6 +6,7 @@ back. Memory does not grow with the roots.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from portal.backends.base import Backend
 from portal.planning.actions import Act, Action, Excluded, PlannedObject, decide, decide_delta, decide_rollback
@@ -18,6 +19,9 @@ from portal.transfer.shards import PlannedShard
 from portal.transfer.summary import Counter, PlanSummary
 
 WriteShard = Callable[[PlannedShard], None]
+
+#: Opening a bucket costs a worker some tenths of a second, so a shard has some objects at least.
+SHARD_LIMITS: Final = ShardLimits(min_count=200, aim_count=8)
 
 
 def _go_on() -> None:

@@ -25,6 +25,9 @@ from portal.planning.outcomes import Level, ObjectResult, Outcome
 _GZIP_LEVEL = 5
 
 _TIMES = frozenset({"modified_at", "target_modified_at"})
+_ALWAYS = frozenset({"key", "size_bytes"})
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (PlannedObject, ObjectResult)}
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 Record = TypeVar("Record", PlannedObject, ObjectResult)
 
@@ -100,33 +103,38 @@ def latest_results(passes: Sequence[Iterable[str]]) -> Iterator[ObjectResult]:
 
 def encode(record: PlannedObject | ObjectResult) -> bytes:
     """Return one line of JSON with its line break; fields that are empty are left out."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    kept = {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in values.items()
-        if value not in (None, "", False, ()) or name in {"key", "size_bytes"}
-    }
-    return json.dumps(kept, separators=(",", ":")).encode() + b"\n"
+    kept: dict[str, object] = {}
+    for name in _NAMES[type(record)]:
+        value = getattr(record, name)
+        if value or name in _ALWAYS:
+            kept[name] = value.isoformat() if name in _TIMES else value
+    return _JSON.encode(kept).encode() + b"\n"
 
 
 def decode_planned(line: bytes) -> PlannedObject:
     """Return the planned object of a line."""
-    values = _decoded(line)
+    values = _with_times(json.loads(line))
     recorded = tuple((kind, value) for kind, value in values.pop("recorded", ()))
     return PlannedObject(**{**values, "act": Act(values["act"]), "recorded": recorded})
 
 
 def decode_result(line: bytes) -> ObjectResult:
     """Return the result of a line."""
-    values = _decoded(line)
+    return result_of(json.loads(line))
+
+
+def result_of(values: dict[str, Any]) -> ObjectResult:
+    """Return the result of a line that was parsed."""
+    values = _with_times(values)
     values["outcome"] = Outcome(values["outcome"])
     values["level"] = Level(values.get("level", ""))
     return ObjectResult(**values)
 
 
-def _decoded(line: bytes) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(line)
-    return {name: datetime.fromisoformat(value) if name in _TIMES else value for name, value in values.items()}
+def _with_times(values: dict[str, Any]) -> dict[str, Any]:
+    for name in _TIMES & values.keys():
+        values[name] = datetime.fromisoformat(values[name])
+    return values
 
 
 def read_lines(path: str) -> Iterator[bytes]:

@@ -4,12 +4,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from typing import Final
 
 from portal.backends.base import Backend, Capabilities, FolderPage, ObjectInfo, Proof, Readable, check_length, check_tag
 from portal.backends.local.errors import translated
 from portal.backends.local.listing import Walk, as_info
-from portal.backends.local.paths import Tree, file_parts
+from portal.backends.local.paths import LINKS, Tree, file_parts
 from portal.backends.local.streams import FileStream
 from portal.backends.local.writing import exists, taken, temporary_parts, write_file
 from portal.errors import NameRefused, ObjectNotFound, StorageError
@@ -18,6 +19,8 @@ from portal.values import MANAGED_FOLDER, Root
 #: Linux: bytes of a whole path with its closing NUL, and of one name (limits.h).
 _PATH_MAX: Final = 4096
 _NAME_MAX: Final = 255
+
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def create_local_root(root: Root) -> None:
@@ -69,9 +72,28 @@ class LocalBackend:
             return None
 
     def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
-        """Return size and time of the files among `keys` that are there."""
-        found = (self.info(key) for key in keys)
-        return {info.key: info for info in found if info is not None}
+        """Return size and time of the files among `keys` that are there; each folder is opened once."""
+        found: dict[str, ObjectInfo] = {}
+        for folder, names in groupby(sorted(set(keys)), key=lambda key: key.rpartition("/")[0]):
+            self._look(folder, list(names), found)
+        return found
+
+    def _look(self, folder: str, keys: list[str], found: dict[str, ObjectInfo]) -> None:
+        """Take what a folder holds under `keys` into `found`."""
+        odd: list[str] = []
+        try:
+            with translated(folder, action="read"), self._tree.opened(folder.split("/") if folder else []) as opened:
+                for key in keys:
+                    with suppress(FileNotFoundError):
+                        status = os.stat(key.rpartition("/")[2], dir_fd=opened, follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            found[key] = as_info(key, status)
+                        elif stat.S_ISLNK(status.st_mode):
+                            odd.append(key)
+        except (StorageError, ValueError):
+            odd = keys  # asked one by one: a folder that is none, a name that cannot be
+        infos = (self.info(key) for key in odd)
+        found.update({info.key: info for info in infos if info is not None})
 
     @contextmanager
     def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
@@ -156,11 +178,14 @@ class LocalBackend:
     def _opened(self, key: str) -> Iterator[int]:
         """Give a descriptor of the regular file a key leads to, inside the root."""
         parts = file_parts(key)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with translated(key, action="read"):
-            real = self._tree.real_parts(parts)
-            with self._tree.opened(real[:-1]) as folder:
-                descriptor = os.open(real[-1], flags, dir_fd=folder) if real else -1
+            try:
+                descriptor = self._open(parts)
+            except OSError as error:
+                if error.errno not in LINKS:
+                    raise
+                real = self._tree.real_parts(parts)
+                descriptor = self._open(real) if real else -1
         try:
             if descriptor < 0 or not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise ObjectNotFound(f"There is no object {key}.")
@@ -168,6 +193,10 @@ class LocalBackend:
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+
+    def _open(self, parts: list[str]) -> int:
+        with self._tree.opened(parts[:-1]) as folder:
+            return os.open(parts[-1], _READ, dir_fd=folder)
 
     def _prune(self, parts: list[str]) -> None:
         """Remove folders that are empty now, below `.lamindb` only: others may be the user's on purpose."""

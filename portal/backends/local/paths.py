@@ -1,9 +1,11 @@
 """Keys turned into open directories without ever leaving the root.
 
-A key's folder is first resolved (links inside the root are allowed), then opened part by part with O_NOFOLLOW from the
-root's own descriptor: a link that is put in place between the two steps makes the open fail rather than lead out.
+A key's folder is opened part by part with O_NOFOLLOW from the root's own descriptor. Where that meets a link (those
+that stay inside the root are allowed) the path is resolved first, then opened the same way: a link that is put in place
+between the two steps makes the open fail rather than lead out.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +14,9 @@ from typing import Final
 from portal.backends.base import TEMPORARY_FOLDER, key_parts
 from portal.backends.local.errors import root_missing
 from portal.errors import AccessRefused, NameRefused
+
+#: What opening without following links answers where there is one (or a file that should be a folder).
+LINKS: Final = frozenset({errno.ELOOP, errno.ENOTDIR})
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -70,17 +75,31 @@ class Tree:
             OSError: anything else, for the caller to translate with its key.
         """
         try:
+            folder = self._descend(parts, create=create)
+        except OSError as error:
+            if error.errno not in LINKS:
+                raise
+            folder = self._descend(self.real_parts(parts), create=create)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _descend(self, parts: list[str], *, create: bool) -> int:
+        """Return a descriptor of a folder, no part of whose path is a link."""
+        try:
             current = os.open(self.path, _DIRECTORY)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise root_missing(self.path) from error
         try:
-            for part in self.real_parts(parts):
+            for part in parts:
                 inner = _open_child(current, part, create=create)
                 os.close(current)
                 current = inner
-            yield current
-        finally:
+        except BaseException:
             os.close(current)
+            raise
+        return current
 
 
 def _open_child(folder: int, name: str, *, create: bool) -> int:

@@ -46,6 +46,9 @@ _COPY_BYTES: Final = 5 * 1024**3
 _FEW_KEYS: Final = 4
 _KEYS_A_PAGE: Final = 50
 
+#: A listing asks for so many more keys than are wanted: others may lie between.
+_KEYS_BESIDE: Final = 20
+
 
 class S3Backend:
     """A bucket, or a folder in one. One client serves any number of threads."""
@@ -146,7 +149,8 @@ class S3Backend:
         wanted, reached = set(keys), ""
         # Right before the first key, so that the listing begins with it.
         start = (self._prefix + keys[0])[:-1]
-        pages = self._pages(Prefix=self._prefix, **({"StartAfter": start} if start else {}))
+        size = min(1000, len(keys) + _KEYS_BESIDE)
+        pages = self._pages(Prefix=self._prefix, MaxKeys=size, **({"StartAfter": start} if start else {}))
         for number, page in enumerate(pages, 1):
             for item in page.get("Contents", []):
                 info = self._listed(item)

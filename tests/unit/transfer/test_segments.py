@@ -108,17 +108,17 @@ def test_a_journal_forgets_only_the_line_that_was_torn(tmp_path: Path) -> None:
     path = str(tmp_path / "journal")
     done = ObjectResult("a", 1, Outcome.COPIED, sha256="ab", is_ours=True)
     with Journal(path) as journal:
-        journal.begin("a")
+        journal.stream("a", "00")
         journal.finish(done)
-        journal.begin("b")
-        journal.begin("x")
+        journal.stream("b", "00")
+        journal.stream("x", "00")
         journal.disown("x")
     with Path(path).open("ab") as file:
         file.write(b'\n{"finish":"{\\"key\\":\\"c')
     with Journal(path) as journal:
         assert journal.finished == {"a": done}
         assert [journal.was_tried(key) for key in "abxc"] == [True, True, False, False]
-        journal.begin("d")
+        journal.stream("d", "00")
     with Journal(path) as journal:
         assert journal.was_tried("d")
 
