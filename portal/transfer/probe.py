@@ -62,7 +62,7 @@ class _Run:
             return False
         started = self.clock()
         try:
-            reason = step()
+            reason = _once_more(step)
         except _Skipped as skipped:
             self.skip(name, str(skipped))
             return False
@@ -86,6 +86,18 @@ class _Run:
         self.results.append(failed_check(name, _TITLES[name], error, milliseconds, is_write=name in _WRITES))
         if isinstance(error, _FATAL):
             self.stopped = f"Not tried: {error.message}"
+
+
+def _once_more(step: Step) -> str:
+    """Try a step, and again where the server failed in passing: a fault of the moment is no missing right."""
+    try:
+        return step()
+    except _FATAL:
+        raise
+    except StorageError as error:
+        if not error.retryable:
+            raise
+    return step()
 
 
 def probe(backend: Backend, *, want_write: bool, key_token: str, clock: Callable[[], float]) -> tuple[CheckResult, ...]:
@@ -122,7 +134,7 @@ def _probe_writing(run: _Run, backend: Backend, key: str) -> None:
 
 
 def _list(backend: Backend, seen: list[ObjectInfo]) -> str:
-    seen.extend(islice(backend.list_objects(), _KEYS_SEEN))
+    seen[:] = islice(backend.list_objects(), _KEYS_SEEN)
     if len(seen) == _KEYS_SEEN:
         return f"{_KEYS_SEEN:,} of at least {_KEYS_SEEN:,} keys seen."
     return f"{len(seen):,} {'key' if len(seen) == 1 else 'keys'} seen."

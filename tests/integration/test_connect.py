@@ -203,7 +203,7 @@ def test_two_people_who_connect_one_root_at_once_make_one_location(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(90)
     saved = [end for end in ends if isinstance(end, str)]
     assert len(saved) == 1, ends
     assert [type(end) for end in ends if end not in saved] == [Conflict], ends

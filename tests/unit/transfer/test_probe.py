@@ -3,7 +3,7 @@ from itertools import count
 
 from portal.backends.base import ObjectInfo
 from portal.backends.memory import MemoryBackend
-from portal.errors import AccessRefused, CredentialsRefused
+from portal.errors import AccessRefused, CredentialsRefused, StorageError
 from portal.transfer.probe import probe
 from portal.values import CheckResult, Root, StorageType
 
@@ -54,6 +54,22 @@ def test_it_writes_nothing_unless_asked() -> None:
     results = tried(Untouchable(ROOT), want_write=False)
     assert statuses(results) == "psssss"
     assert results[2].reason == "Read-only: nothing was written."
+
+
+def test_a_fault_of_the_moment_is_no_missing_right() -> None:
+    class Moody(MemoryBackend):
+        faults = 1
+
+        def replace(self, key: str, data: bytes) -> ObjectInfo:
+            if self.faults:
+                self.faults -= 1
+                raise StorageError("The server failed on its side.", retryable=True)
+            return super().replace(key, data)
+
+    assert statuses(tried(Moody(ROOT, {"a": b"1"}))) == "pppppp"
+    worse = Moody(ROOT, {"a": b"1"})
+    worse.faults = 2
+    assert statuses(tried(worse)) == "ppfsss"
 
 
 def test_a_refused_put_names_the_right_and_skips_what_follows() -> None:
