@@ -75,5 +75,12 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         row = held.migration
         count = ledger.copied_total(held.work.session, row.id)
         row.finished_at = held.work.now
-        kept = f" What was copied to {row.target_root} stays there: {objects(count)}." if count else ""
+        kept = "" if row.started_at is None else _kept_words(row.target_root, count, is_cut_off=bool(tags))
         held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))
+
+
+def _kept_words(target_root: str, count: int, *, is_cut_off: bool) -> str:
+    """Say what stays at the target. `is_cut_off`: shards were ended in the middle, and nobody counted theirs."""
+    least = " and more" if count and is_cut_off else ""
+    number = f": {objects(count)}{least}" if count else ""
+    return f" What was copied to {target_root} stays there{number}."

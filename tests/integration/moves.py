@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,16 @@ class Moves:
         self.drive()
         return self.view(uid)
 
+    def limit(self, uid: str, bandwidth: int | None) -> None:
+        """Slow a migration down to so many bytes a second, so that a test may catch it in mid copy; None: no more."""
+        with self.portal.write_as("ada") as work:
+            migrations.set_limits(work, uid, migrations.Limits(bandwidth=bandwidth))
+
+    def end_lease(self, uid: str) -> None:
+        """Let the lease of a runner that was killed run out now."""
+        with self.row(uid) as row:
+            row.lease_expires_at = datetime.now(UTC) - timedelta(seconds=1)
+
     def cut_over(self, uid: str, name: str) -> MigrationView:
         """Cut over with the typed name."""
         return self.wish(migrations.request_cut_over, uid, migrations.CutOver(name, registry_changed=True))
@@ -214,8 +225,8 @@ class Moves:
             return storage
 
 
-def wait_for(condition: object, seconds: float = 30) -> None:
-    """Wait until something is true."""
+def wait_for(condition: object, seconds: float = 90) -> None:
+    """Wait until something is true. The limit is for what hangs, not for what is slow."""
     until = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < until, "it did not happen in time"
