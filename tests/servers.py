@@ -23,7 +23,7 @@ from typing import Self
 import psycopg
 from psycopg import sql
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sqlalchemy import func, select
 from portal.app import create_app
 from portal.config import read_settings
 from portal.errors import PortalError
-from portal.models import Event, Storage
+from portal.models import Event, Migration, Storage
 from portal.planning.states import WORKING, MigrationState
 from portal.services import migrations
 from portal.services.connect import ConnectS3, connect_s3
@@ -103,6 +104,17 @@ class Scene:
                 raise
             view = self._wait_until_it_rests(made)
         return made
+
+    def limit(self, migration: str, bandwidth: int | None) -> None:
+        """Slow a migration down to so many bytes a second; None: no more."""
+        with self.inside.write_as("ada") as work:
+            migrations.set_limits(work, migration, migrations.Limits(bandwidth=bandwidth))
+
+    def end_lease(self, migration: str) -> None:
+        """Let the lease of a runner that was killed run out now."""
+        with self.inside.write_as("ada") as work:
+            row = work.session.scalars(select(Migration).where(Migration.uid == migration)).one()
+            row.lease_expires_at = work.now - timedelta(seconds=1)
 
     def state(self, migration: str) -> MigrationState:
         """Return the state of a migration."""

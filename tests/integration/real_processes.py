@@ -67,6 +67,20 @@ def _groups() -> Iterator[tuple[int, str]]:
         yield int(group), state
 
 
+def is_running(process_id: int) -> bool:
+    """Tell whether a process still runs; a dead one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def child_ids_of(process_id: int) -> list[int]:
+    """Return the process ids of all children, whichever thread started them."""
+    lists = Path(f"/proc/{process_id}/task").glob("*/children")
+    return [int(text) for path in lists for text in path.read_text().split()]
+
+
 def children_of(process_id: int) -> dict[str, int]:
     """Return the children of a process: the last word of each command line → process id."""
     found = {}

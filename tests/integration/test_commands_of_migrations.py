@@ -13,7 +13,7 @@ from tests.integration.moves import OBJECTS, contents, fill, wait_for
 from tests.integration.real_processes import environment_of, running
 from tests.integration.world import Portal, World
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def runner(typing: CommandLine, settings: Settings, tmp_path: Path) -> Iterator[
     with running("runner", environment=environment_of(settings), log=log) as process:
         yield process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0, log.read_text()
+        assert process.wait(90) == 0, log.read_text()
 
 
 def registered(typing: CommandLine, folder: Path, *place: str) -> str:
@@ -127,7 +127,7 @@ def test_ctrl_c_leaves_the_move_to_the_runner_and_ends_with_130(
     with running(*words, environment=environment_of(settings), log=log, out=subprocess.PIPE) as process:
         wait_for(lambda: "no runner has reported lately" in log.read_text())
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=90)
     assert (process.returncode, out) == (130, b"")
     assert "Traceback" not in log.read_text()
     [row] = typing.record("migration", "list")

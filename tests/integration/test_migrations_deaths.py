@@ -20,7 +20,7 @@ from tests.integration.moves import Moves, contents, fill
 
 __all__ = ["executor", "moves", "source"]
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("database_kind", ["sqlite"])]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("database_kind", ["sqlite"])]
 
 
 class DeadlyExecutor(Executor):

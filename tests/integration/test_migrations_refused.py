@@ -17,7 +17,7 @@ from tests.integration.world import World
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.parametrize("database_kind", ["sqlite"])]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("database_kind", ["sqlite"])]
 
 
 def create(moves: Moves, uid: str, target: object, handle: str = "ada", **values: Any) -> str:

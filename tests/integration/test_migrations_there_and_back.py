@@ -13,7 +13,7 @@ from tests.integration.moves import OBJECTS, Moves, contents, fill, picture
 
 __all__ = ["bucket_name", "executor", "moves"]
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize("way", ["local-s3", "s3-local", "s3-s3", "local-local"])

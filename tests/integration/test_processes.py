@@ -23,7 +23,7 @@ from tests.integration.moves import wait_for
 from tests.integration.real_processes import PORTAL, children_of, environment_of, is_group_alive, running
 from tests.servers import free_port
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)
 
 COMMANDS = (["db", "upgrade"], ["--as", "ada", "storage", "list", "--json"], ["serve"], ["runner"], ["up"])
 
@@ -111,7 +111,7 @@ def test_a_reader_that_goes_away_is_no_traceback(environment: dict[str, str], tm
         os.fdopen(writing, "wb") as out,
         running("db", "upgrade", "--json", environment=environment, log=log, out=out) as process,
     ):
-        assert process.wait(60) == 1
+        assert process.wait(90) == 1
     assert log.read_text() == ""
 
 
@@ -126,7 +126,7 @@ def started(environment: dict[str, str], log: Path, process: "subprocess.Popen[b
         except OSError:
             return False
 
-    wait_for(is_ready, 60)
+    wait_for(is_ready, 90)
     return children_of(process.pid)
 
 
@@ -139,8 +139,8 @@ def test_the_portal_stops_in_order_and_leaves_no_process(environment: dict[str, 
             os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
         else:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
-        wait_for(lambda: not is_group_alive(process.pid), 5)
+        assert process.wait(90) == 0
+        wait_for(lambda: not is_group_alive(process.pid), 30)
     assert "runner stopped" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert len(re.findall(r"/setup/\S+", log.read_text())) == 1
@@ -153,8 +153,8 @@ def test_a_process_that_dies_takes_the_other_one_along(
     log = tmp_path / "portal.log"
     with running("up", environment=environment | {"PORTAL_LOG_LEVEL": "INFO"}, log=log) as process:
         os.kill(started(environment, log, process)[victim], signal.SIGKILL)
-        assert process.wait(30) != 0
-        wait_for(lambda: not is_group_alive(process.pid), 15)
+        assert process.wait(90) != 0
+        wait_for(lambda: not is_group_alive(process.pid), 45)
     assert "a process ended by itself, so the other one was stopped too" in log.read_text()
     assert "Traceback" not in log.read_text()
 
@@ -190,12 +190,13 @@ def test_connections_that_a_browser_opened_ahead_do_not_hold_up_the_end(
         with ExitStack() as held:
             for _ in range(3):
                 held.enter_context(socket.create_connection((address, int(port))))
-            time.sleep(0.5)  # until each of them has a thread that waits
+            time.sleep(0.5)  # until each of them has a thread that waits; where none has yet, the end is easier
             asked_at = time.monotonic()
             if way == "Ctrl-C":
                 os.killpg(process.pid, signal.SIGINT)
             else:
                 process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-            assert time.monotonic() - asked_at < 4
+            assert process.wait(90) == 0
+            # Held up, it takes the ten seconds of gunicorn's graceful end and then the runner's.
+            assert time.monotonic() - asked_at < 9
     assert "Traceback" not in log.read_text()

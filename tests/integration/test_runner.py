@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -23,10 +22,11 @@ from portal.services.migrations.leases import LEASE, LeaseLost
 from portal.transfer.copy import copy_shard
 from tests.integration.move_fixtures import bucket_name, executor, moves, source
 from tests.integration.moves import Moves, contents, fill, picture, wait_for
+from tests.integration.real_processes import child_ids_of, is_running
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)
 
 StartRunner = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -56,6 +56,10 @@ def start_runner(settings: Settings, tmp_path: Path) -> Iterator[StartRunner]:
         process.wait()
 
 
+#: Bytes a second at which copying 600 of `many` takes half a minute.
+SLOW = 400_000
+
+
 def many(count: int) -> dict[str, bytes]:
     return {f"part-{number:04}.bin": bytes([number % 256]) * 20_000 for number in range(count)}
 
@@ -77,24 +81,29 @@ def test_a_killed_runner_is_followed_by_another_that_goes_on_where_it_was(
     fill(local_base / "many", many(600))
     before = picture(local_base / "many")
     uid = begin(moves, moves.register(local_base / "many"), root)
+    moves.limit(uid, SLOW)
     first = start_runner()
-    wait_for(lambda: len(list(folder.iterdir())) > 40, 60)
+    wait_for(lambda: len(list(folder.iterdir())) > 40)
+    workers = child_ids_of(first.pid)
+    assert workers
     first.kill()
     first.wait()
     assert moves.state(uid) is State.COPYING
-    time.sleep(2)  # its workers end by themselves
+    wait_for(lambda: not any(is_running(each) for each in workers))  # they end by themselves
     there = picture(folder)
     assert 40 < len(there) < 600
 
+    moves.limit(uid, None)
+    moves.end_lease(uid)
     second = start_runner()
-    wait_for(lambda: moves.state(uid) is State.READY, 60)
+    wait_for(lambda: moves.state(uid) is State.READY)
     assert contents(folder) == many(600)
     after = picture(folder)
     assert sum(1 for key in there if after[key] != there[key]) == 0, "what was whole was written again"
     assert picture(local_base / "many") == before
 
     second.send_signal(signal.SIGTERM)
-    assert second.wait(15) == 0
+    assert second.wait(60) == 0
     with moves.portal.read_as("ada") as work:
         assert work.session.scalar(select(func.count()).select_from(Runner)) == 0
 
@@ -106,13 +115,16 @@ def test_a_runner_told_to_stop_in_mid_copy_ends_within_seconds_and_gives_its_lea
     root, folder = moves.bucket(bucket_name())
     fill(local_base / "many", many(600))
     uid = begin(moves, moves.register(local_base / "many"), root)
+    moves.limit(uid, SLOW)
     runner = start_runner()
-    wait_for(lambda: len(list(folder.iterdir())) > 20, 60)
+    wait_for(lambda: len(list(folder.iterdir())) > 20)
     runner.send_signal(signal.SIGTERM)
-    assert runner.wait(15) == 0
+    # Within seconds; a runner that finished its shard first would need much longer, at this speed.
+    assert runner.wait(30) == 0
     assert (moves.state(uid), moves.row_lease(uid)) == (State.COPYING, None)
     assert len(contents(folder)) < 600
     assert all(len(data) == 20_000 for data in contents(folder).values())
+    moves.limit(uid, None)
     moves.drive()
     assert moves.state(uid) is State.READY
     assert contents(folder) == many(600)
@@ -149,12 +161,12 @@ def test_two_runners_at_once_copy_each_shard_once(moves: Moves, source: Path, lo
     for thread in threads:
         thread.start()
     try:
-        wait_for(lambda: all(moves.state(uid) is State.READY for uid in uids), 60)
+        wait_for(lambda: all(moves.state(uid) is State.READY for uid in uids))
     finally:
         for runner in runners:
             runner.stopping.set()
         for thread in threads:
-            thread.join(30)
+            thread.join(90)
     assert len(counting.copies) >= 5
     assert set(counting.copies.values()) == {1}
     with moves.portal.read_as("ada") as work:

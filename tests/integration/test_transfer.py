@@ -17,6 +17,7 @@ from portal.engine import LocalExecutor, open_executor
 from portal.planning.outcomes import needs_look
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardResult
+from portal.transfer.limits import Limits, write_limits
 from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
 from portal.transfer.segments import digest_of, latest_results
 from portal.transfer.verify import verify_shard
@@ -147,9 +148,12 @@ def test_a_worker_killed_in_the_middle_loses_nothing(sides: tuple[Side, Side], t
     move.options = replace(move.options, threads=2)
     scanned = move.plan(one_shard())
     assert scanned.shard_count == 1
+    # Slowed down until it is killed, so that it is caught in the middle however slow this process is.
+    limits = str(tmp_path / "limits.json")
+    write_limits(limits, Limits(bytes_per_second=3 * MEBIBYTE))
     with open_executor(1) as executor:
         pid = executor.submit(os.getpid).result(60)
-        first = executor.submit(copy_shard, move.jobs[0])
+        first = executor.submit(copy_shard, replace(move.jobs[0], limits_path=limits))
         kill_after_some_objects(pid, target.folder, first)
         with pytest.raises(BrokenProcessPool):
             first.result(60)

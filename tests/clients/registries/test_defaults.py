@@ -235,7 +235,7 @@ def run(instance: Instance, command: str) -> str:
     environment["LAMIN_SETTINGS_DIR"] = str(instance.client.home / "settings")
     texts = []
     for _ in range(2):
-        subprocess.run(["bash", "-c", command], env=environment, check=True, timeout=30, capture_output=True)
+        subprocess.run(["bash", "-c", command], env=environment, check=True, timeout=120, capture_output=True)
         texts.append(instance.client.settings_path.read_text())
     assert texts[0] == texts[1]
     return texts[0]
