@@ -86,8 +86,8 @@ class LocalBackend:
                 for key in keys:
                     with suppress(FileNotFoundError):
                         status = os.stat(key.rpartition("/")[2], dir_fd=opened, follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode):
-                            found[key] = as_info(key, status)
+                        if (info := as_info(key, status)) is not None:
+                            found[key] = info
                         elif stat.S_ISLNK(status.st_mode):
                             odd.append(key)
         except (StorageError, ValueError):
