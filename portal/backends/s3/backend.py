@@ -24,7 +24,7 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
-from portal.backends.s3.client import FIRST_REGION, make_client
+from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
 from portal.backends.s3.errors import Asked, from_client, translated
 from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
@@ -79,10 +79,12 @@ class S3Backend:
             has_md5_etag=True,
         )
         # Where a person waits the first refusal is told at once, in botocore's words.
-        is_bulk = timeouts.attempts > 1
-        self._quick = open_quick(root.bucket, access, self._region, self._endpoint_url, timeouts) if is_bulk else None
+        self._is_bulk = timeouts.attempts > 1
+        way = (access, self._region, self._endpoint_url, timeouts)
+        self._quick = open_quick(root.bucket, *way) if self._is_bulk else None
+        make = shared_client if self._is_bulk else make_client
         try:
-            self._client = make_client(access, self._endpoint_url, timeouts)
+            self._client = make(access, self._endpoint_url, timeouts)
         except (BotoCoreError, ValueError) as error:
             raise from_client(error, self._asked("s3:ListBucket", "")) from None
 
@@ -270,8 +272,9 @@ class S3Backend:
         return None
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connections; those of bulk work stay for the next shard."""
+        if not self._is_bulk:
+            self._client.close()
 
     def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int) -> ObjectInfo:
         """Upload in parts, going on with what a killed writer left, and look at what came of it."""

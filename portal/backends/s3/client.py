@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import Lock, Thread
 from typing import Any, Final
 
@@ -23,6 +24,16 @@ _CONNECTIONS: Final = 32
 
 _sessions_lock = Lock()
 _session: Session | None = None
+
+
+@lru_cache(maxsize=16)
+def shared_client(access: S3Access, endpoint_url: str | None, timeouts: Timeouts) -> Any:
+    """Return the client that all of this process's bulk work with this access shares: making one costs 0.1 s.
+
+    Raises:
+        BotoCoreError, ValueError: as `make_client`.
+    """
+    return make_client(access, endpoint_url, timeouts)
 
 
 def make_client(access: S3Access, endpoint_url: str | None, timeouts: Timeouts) -> Any:

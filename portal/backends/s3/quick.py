@@ -9,6 +9,7 @@ MD5 is the one a listing told before: who redirects to something secret cannot k
 
 import hashlib
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 from portal.backends.base import ObjectInfo, S3Access, Timeouts
@@ -50,6 +51,7 @@ class Quick:
         return None
 
 
+@lru_cache(maxsize=16)
 def open_quick(
     bucket: str, access: S3Access, region: str, endpoint_url: str | None, timeouts: Timeouts
 ) -> Quick | None:
