@@ -10,7 +10,6 @@ back at the end, for another pass.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
@@ -94,12 +93,20 @@ class _Copier:
     def settle(self, results: Sequence[ObjectResult]) -> list[ObjectResult]:
         """Look at the source again and take back what it changed since it was read."""
         keys = [result.key for result in results if result.outcome in _THERE]
-        control, retries = self._control, self._options.retries
-        now = with_retries(lambda: self._source.infos(keys), control, retries)
-        return [with_retries(partial(self._settled, one, now.get(one.key)), control, retries) for one in results]
+        now = with_retries(lambda: Looks(self._source, keys), self._control, self._options.retries)
+        return [self._settled(result, now) if result.outcome in _THERE else result for result in results]
 
-    def _settled(self, result: ObjectResult, now: ObjectInfo | None) -> ObjectResult:
-        if result.outcome not in _THERE or (now is not None and is_unchanged(now, result)):
+    def _settled(self, result: ObjectResult, now: Looks) -> ObjectResult:
+        try:
+            return with_retries(lambda: self._kept(result, now.info(result.key)), self._control, self._options.retries)
+        except FATAL:
+            raise
+        except StorageError as error:
+            self._control.count_failure(error)
+            return failed(replace(result, level=Level.NONE), error, "It could not be looked at again. ")
+
+    def _kept(self, result: ObjectResult, now: ObjectInfo | None) -> ObjectResult:
+        if now is not None and is_unchanged(now, result):
             return result
         written = self._written.get(result.key)
         if written is not None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from threading import Lock
 
 from portal.backends.base import Backend, ObjectInfo
+from portal.errors import StorageError
+from portal.transfer.control import FATAL
 
 
 class Looks:
@@ -11,9 +13,17 @@ class Looks:
 
     def __init__(self, backend: Backend, keys: Sequence[str]) -> None:
         self._backend = backend
-        self._found = backend.infos(keys)
-        self._unasked = set(keys)
+        self._found: dict[str, ObjectInfo] = {}
+        self._unasked: set[str] = set()
         self._lock = Lock()
+        try:
+            self._found, self._unasked = backend.infos(keys), set(keys)
+        except FATAL:
+            raise
+        except StorageError as error:
+            if error.retryable:
+                raise
+            # One of them cannot be looked at, or nothing can be listed: each is asked for by itself, and fails alone.
 
     def info(self, key: str) -> ObjectInfo | None:
         """Return what is known of an object; None when there is none."""

@@ -17,6 +17,7 @@ from portal.errors import (
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BAD_NAME: Final = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL}
+_NO_HANDLE: Final = {errno.EMFILE, errno.ENFILE}
 _AWAY: Final = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN, errno.EIO}
 
 
@@ -36,6 +37,13 @@ def translate(error: OSError, key: str, action: str) -> StorageError:
         return ObjectNotFound(f"There is nothing at {key}.", server_message=said)
     if error.errno in _NO_ROOM:
         return OutOfSpace(f"There is no room left for {key}.", hint="Free some space.", server_message=said)
+    if error.errno in _NO_HANDLE:
+        return StorageError(
+            f"Too many files are open to {action} {key or 'the root'}.",
+            hint="Raise the limit of open files (ulimit -n), or let fewer objects be copied at a time.",
+            retryable=True,
+            server_message=said,
+        )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return AccessRefused(
             f"This host does not let the portal {action} {key or 'the root'}.",
