@@ -23,7 +23,7 @@ def backup(context: Context, where: Path, as_json: bool) -> None:
         made = make_backup(settings, where.absolute(), datetime.now(UTC))
     text = (
         f"Written to {made.path}: {made.size_bytes:,} bytes, {made.file_count:,} files,"
-        f" {made.location_count:,} locations, revision {made.revision}.\n"
+        f" locations: {made.location_count:,}, revision {made.revision}.\n"
         f"The key file {made.key_path} is not in it, on purpose: who has both can read every stored secret.\n"
         "Keep a copy of it in another place. Without it, secrets have to be entered again after a restore."
     )

@@ -80,8 +80,9 @@ def verify(file: Path, key: str | None, key_file: Path | None, local: Path | Non
     text = _read(key_file).decode(errors="replace") if key_file else key
     verdict = check_document(parse(_read(file)), read_public(text) if text else None, local)
     values = {"is_valid": verdict.is_valid} | asdict(verdict)
-    print_result(values, as_json, _words(verdict) if verdict.is_valid else "")
-    sys.stdout.flush()
+    if as_json or verdict.is_valid:
+        print_result(values, as_json, _words(verdict) if verdict.is_valid else "")
+        sys.stdout.flush()
     if not verdict.is_valid:
         fail(f"{file} is not valid. {' '.join(verdict.faults)}")
 
