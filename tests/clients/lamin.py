@@ -110,12 +110,13 @@ class LaminClient:
 
     Attributes:
         instance: the name of the instance it works with; None until `init` or until a test sets it.
+        environment: variables beside those every client has.
     """
 
     def __init__(self, home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.instance: str | None = None
-        self._environment = dict(environment or {})
+        self.environment = dict(environment or {})
         # lamindb notes the current instance in the folder it is started in, and refuses the home itself.
         self._folder = home / "work"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ class LaminClient:
             "LAMIN_SETTINGS_DIR": str(self.home / "settings"),
             "LAMIN_CACHE_DIR": str(cache),
             "AWS_EC2_METADATA_DISABLED": "true",
-            **self._environment,
+            **self.environment,
         }
         if self.instance is not None:
             environment["LAMIN_CURRENT_INSTANCE"] = f"{OWNER}/{self.instance}"

@@ -1,6 +1,7 @@
 """The portal with a runner, and real LaminDB instances that are attached to it."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from portal.services.migrations import MigrationView, NewMigration
 from portal.services.registries.apply import take_over
 from portal.services.registries.attach import AttachInstance, attach_instance
 from portal.services.units import Units
-from tests.clients.conftest import NewInstance
+from tests.clients.conftest import MakeInstance, NewInstance
+from tests.clients.copies import Originals
 from tests.clients.instances import Instance
 from tests.integration.conftest import app, new_app, portal, world  # noqa: F401 - fixtures
 from tests.integration.moves import Moves
@@ -129,6 +131,26 @@ def desk(
 ) -> Desk:
     """A portal without instances of LaminDB."""
     return Desk(Moves(portal, executor, s3_server, tmp_path))
+
+
+@pytest.fixture(scope="session")
+def originals(make_instance: MakeInstance, tmp_path_factory: pytest.TempPathFactory) -> Originals:
+    """Instances that the client made once, to be copied."""
+    return Originals(tmp_path_factory.mktemp("originals"), make_instance)
+
+
+@pytest.fixture
+def new_instance(
+    database_kind: str, originals: Originals, request: pytest.FixtureRequest, tmp_path: Path
+) -> NewInstance:
+    """A function that gives one more instance, a copy of one of the same folders; the test runs once a kind."""
+    count = itertools.count(1)
+
+    def new(root: str, fill: Sequence[str] | None = None) -> Instance:
+        server = request.getfixturevalue("postgres_server") if database_kind == "postgresql" else None
+        return originals.copy(database_kind, tmp_path / f"person-{next(count)}", root, fill, server)
+
+    return new
 
 
 @pytest.fixture
