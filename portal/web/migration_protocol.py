@@ -126,6 +126,16 @@ def fence(page: MigrationPage) -> tuple[str, str, str] | None:
     return ("warn" if open_to else "info"), f"Writers are held off until {clock:%H:%M} UTC.", text
 
 
+def evidence(page: MigrationPage) -> str:
+    """Return what will prove the copies, as the target's checksums were tried before the plan was made."""
+    proof = (page.view.plan or {}).get("proof", {})
+    if proof.get("has_parts"):
+        return "The server's checksums: it computes them, and refused a wrong one."
+    if proof.get("has_md5"):
+        return f"The server's checksums; uploads in parts are read back. {proof['reason']}"
+    return f"Every object is read back. {proof.get('reason', '')}"
+
+
 def rehearsal(page: MigrationPage) -> str:
     """Return what the rehearsal tried; empty before it."""
     found = (page.view.plan or {}).get("rehearsal")

@@ -108,6 +108,27 @@ def test_a_person_moves_a_root_through_the_pages(
     assert str(local_base / "moved") in ada.get("/migrations").text
 
 
+def test_the_plan_tells_what_will_be_evidence_and_the_move_keeps_to_it(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    bucket, _ = moves.bucket("evidence")
+    made = moves.copy(managed, bucket)
+    page = client_as("ada").get(f"/migrations/{made}").text
+    assert "The server&#39;s checksums: it computes them, and refused a wrong one." in page
+    assert "the server" in moves.view(made).message
+    levels = (moves.view(made).plan or {})["manifest"]["counts"]
+    assert levels["level server"][0] == 7
+    assert "level read_back" not in levels
+
+    other = moves.register(local_base / "others")
+    fill(local_base / "others")
+    made = moves.copy(other, local_base / "moved")
+    assert (
+        "Every object is read back. A file system has no checksums" in client_as("ada").get(f"/migrations/{made}").text
+    )
+    assert (moves.view(made).plan or {})["manifest"]["counts"]["level read_back"][0] == 7
+
+
 def test_who_may_not_move_sees_no_button_and_is_refused_all_the_same(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path
 ) -> None:
