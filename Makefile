@@ -44,7 +44,7 @@ demo: $(DEV_READY) ## Start the portal with a filled world and a local S3 server
 	@exec $(BIN)/python -m demo
 
 .PHONY: test
-test: lint types unit contract integration e2e clients ## Run every check and test, fast ones first
+test: lint types unit contract integration faults e2e clients ## Run every check and test, fast ones first
 
 .PHONY: lint
 lint: $(DEV_READY) ## Check style, formatting and who imports whom
@@ -72,6 +72,10 @@ test-tools: $(DEV_READY)
 integration: test-tools ## Run the tests against real databases and a real S3 server
 	$(PYTEST) tests/integration $(PARALLEL)
 
+.PHONY: faults
+faults: test-tools ## Run a drawn sample of the faults of networks, servers and disks
+	$(PYTEST) tests/faults -n 2 --dist load -m "not full"
+
 .PHONY: e2e
 e2e: test-tools ## Run the tests in a real browser
 	$(PYTEST) tests/e2e $(PARALLEL)
@@ -83,6 +87,7 @@ clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
 .PHONY: soak
 soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, every combination
 	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
+	$(PYTEST) tests/faults -n 2 --dist load --timeout 600
 	KILL_POINTS=40 $(PYTEST) tests/clients -n 2 --dist load -m "full or kills" --timeout 3600
 
 .PHONY: bench
