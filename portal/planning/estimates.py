@@ -68,13 +68,16 @@ def estimate(samples: Sequence[Sample], object_count: int, total_bytes: int) -> 
 
 
 def words_for_range(low_seconds: float, high_seconds: float) -> str:
-    """Return a range in words: “4 to 7 minutes”, “about 2 hours”, “under a minute”."""
+    """Return a range in words: “4 to 7 minutes”, “about 2 hours”, “up to 1 hour”, “under a minute”."""
     if high_seconds < 60:
         return "under a minute"
     unit_seconds, unit = next(
         (size, name) for size, name in ((86400, "day"), (3600, "hour"), (60, "minute")) if high_seconds >= size
     )
-    low, high = max(1, round(low_seconds / unit_seconds)), max(1, round(high_seconds / unit_seconds))
+    low, high = round(low_seconds / unit_seconds), max(1, round(high_seconds / unit_seconds))
+    if low < 1 and low_seconds < high_seconds / 2:
+        return f"up to {high} {unit}{'' if high == 1 else 's'}"
+    low = max(1, low)
     plural = "" if high == 1 else "s"
     return f"about {high} {unit}{plural}" if low >= high else f"{low} to {high} {unit}{plural}"
 

@@ -64,12 +64,16 @@ class Bucket:
         """Return the bucket with another rate from now on."""
         return replace(self.filled(at_seconds), bytes_per_second=bytes_per_second).filled(at_seconds)
 
-    def wait_seconds(self, at_seconds: float) -> float:
-        """Return how long nobody may go on; 0.0 when it is not overdrawn."""
+    def wait_seconds(self, at_seconds: float, later_bytes: int = 0) -> float:
+        """Return how long whoever took before the last `later_bytes` were taken has to wait; 0.0 for not at all.
+
+        So many threads go on one after the other, at the pace of the limit, and not all at once.
+        """
         filled = self.filled(at_seconds)
-        if filled.bytes_per_second is None or filled.level_bytes >= 0:
+        missing_bytes = -(filled.level_bytes + later_bytes)
+        if filled.bytes_per_second is None or missing_bytes <= 0:
             return 0.0
-        return -filled.level_bytes / filled.bytes_per_second
+        return missing_bytes / filled.bytes_per_second
 
 
 def share(bytes_per_second: int | None, worker_count: int) -> float | None:

@@ -57,7 +57,7 @@ class Control:
         self._stop_path, self._progress_path, self._limits_path = stop_path, progress_path, limits_path
         self._halted, self._lock, self._room = Event(), Lock(), Condition()
         self._looked_at = self._written_at = self._limits_read_at = float("-inf")
-        self._objects = self._bytes = self._failures = self._at_work = 0
+        self._objects = self._bytes = self._failures = self._at_work = self._taken = 0
         self._good_seen, self._failures_in_row = 0, 0
         self._max_failures = max_failures
         self._limits, self._bucket = Limits(), Bucket()
@@ -152,9 +152,11 @@ class Control:
         self._fresh_limits()
         with self._lock:
             self._bucket = self._bucket.take(total_bytes, monotonic())
+            self._taken += total_bytes
+            turn = self._taken
         while not self._halted.is_set():
             with self._lock:
-                wait = self._bucket.wait_seconds(monotonic())
+                wait = self._bucket.wait_seconds(monotonic(), self._taken - turn)
             if not wait:
                 return
             try:

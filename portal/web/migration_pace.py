@@ -109,7 +109,7 @@ def chart_labels(page: MigrationPage) -> dict[str, Any]:
         return {}
     seconds = chart.ends_at_seconds - chart.begins_at_seconds
     step = seconds / len(chart.rates)
-    moments = [datetime.fromtimestamp(chart.begins_at_seconds + seconds * part / 4, UTC) for part in range(5)]
+    moments = [datetime.fromtimestamp(chart.begins_at_seconds + seconds * part / 2, UTC) for part in range(3)]
     shape = "%H:%M:%S" if seconds < 600 else "%H:%M" if seconds < 86_400 else "%d %b %H:%M"
     rows = [
         (datetime.fromtimestamp(chart.begins_at_seconds + step * at, UTC), rate) for at, rate in enumerate(chart.rates)

@@ -63,7 +63,7 @@ class ScheduleForm(BaseForm):
     """When a move may copy. All of it is optional."""
 
     start_at = StringField("Copy nothing before")
-    begins = StringField("Between")
+    begins = StringField("Only between")
     ends = StringField("and")
     zone = StringField("Time zone", default="UTC")
 

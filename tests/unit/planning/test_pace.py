@@ -78,7 +78,8 @@ def test_what_is_done_takes_no_more_time() -> None:
         (60, 62, "about 1 minute"),
         (240, 420, "4 to 7 minutes"),
         (7000, 7300, "about 2 hours"),
-        (3600, 90000, "1 day"),
+        (3600, 90000, "up to 1 day"),
+        (60, 3700, "up to 1 hour"),
         (86400, 4 * 86400, "1 to 4 days"),
     ],
 )

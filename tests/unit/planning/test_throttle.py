@@ -18,6 +18,13 @@ def test_what_was_moved_too_fast_is_waited_for() -> None:
     assert bucket.wait_seconds(3.0) == 0.0
 
 
+def test_whoever_took_first_goes_on_first() -> None:
+    bucket = Bucket(bytes_per_second=100.0).take(100, 0.0).take(300, 0.0)
+    assert bucket.wait_seconds(0.0, later_bytes=300) == pytest.approx(1.0)
+    assert bucket.wait_seconds(0.0) == pytest.approx(4.0)
+    assert bucket.wait_seconds(1.0, later_bytes=300) == 0.0
+
+
 def test_a_rest_saves_up_no_more_than_a_burst() -> None:
     bucket = Bucket(bytes_per_second=100.0).filled(1000.0)
     assert bucket.level_bytes == 100.0 * BURST_SECONDS
