@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Event, Lock
@@ -184,11 +184,13 @@ class Control:
                 self._write(self._progress_path)
 
     def _write(self, path: str) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(f"{path}.{os.getpid()}.tmp")
         counters = {"object_count": self._objects, "total_bytes": self._bytes, "failure_count": self._failures}
-        temporary.write_text(json.dumps(counters))
-        temporary.replace(path)
+        # Only for show: what a full disk or too few file handles really harm says so itself.
+        with suppress(OSError):
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(counters))
+            temporary.replace(path)
 
 
 def read_progress(path: str) -> Progress:

@@ -74,6 +74,19 @@ def test_a_file_that_passes_the_quota_stops_the_move_and_leaves_nothing_half(new
     trial.check_whole()
 
 
+def test_a_ledger_that_cannot_be_written_stops_the_move_with_words(new_trial: Callable[[str], Trial]) -> None:
+    trial = new_trial("local-local")
+    trial.fill(many(20, 10))
+    trial.plan()
+    trial.copy(lambda job: (with_small_files, copy_shard, job, 150))
+    trial.verify()
+    trial.check_promises()
+    assert {ended.end for ended in trial.ended if ended.error} == {ShardEnd.HALTED}
+    assert all("ledger" in ended.error and ended.hint for ended in trial.ended if ended.error)
+    trial.finish()
+    trial.check_whole()
+
+
 @pytest.mark.parametrize("more", [3, 12, 40])
 @pytest.mark.parametrize("route", ["local-local", "local-s3", "s3-local"])
 def test_too_few_file_handles_harm_nothing(new_trial: Callable[[str], Trial], route: str, more: int) -> None:
