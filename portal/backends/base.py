@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
-from portal.errors import NameRefused
+from portal.errors import NameRefused, StorageError
 from portal.values import MANAGED_FOLDER, ConnectionKind, Root
 
 #: Temporary files of local writes lie here, below the root, one folder a tag; never listed.
@@ -188,16 +188,25 @@ class Backend(Protocol):
         """
         ...
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         """Create an object from `chunks`, all of it or nothing; leaves no temporary behind on error.
 
-        `is_known_absent`: a look just told that there is none, so none is made here.
+        `in_bulk`: a look just told that there is none, so none is made here; and a small object may appear with the
+        next `flush` only, which makes many durable at once.
 
         Raises:
             ObjectExists: something is under the key; nothing was changed.
             ContentMismatch: the chunks do not sum to `size_bytes`, or the server received something else.
             OutOfSpace: no room left.
             NameRefused: the root cannot hold this key.
+        """
+        ...
+
+    def flush(self) -> dict[str, StorageError]:
+        """Publish what was written `in_bulk`, durably; return by key why something could not be, which is then gone.
+
+        Raises:
+            StorageError: nothing could be published.
         """
         ...
 

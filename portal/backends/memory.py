@@ -20,7 +20,7 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
-from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound
+from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
 from portal.values import Root
 
 #: Everything was written at this moment: a memory backend has no clock.
@@ -76,7 +76,7 @@ class MemoryBackend:
         with BytesIO(data) as stream:
             yield stream
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         """Create an object, all of it or nothing."""
         key_parts(key)
         check_length(key, self.capabilities.max_key_bytes)
@@ -89,6 +89,10 @@ class MemoryBackend:
             if key in self.objects:
                 raise _taken(key)
             return self.replace(key, data)
+
+    def flush(self) -> dict[str, StorageError]:
+        """Return nothing: a write here does not wait."""
+        return {}
 
     def shares_server(self, other: Backend) -> bool:
         """Return False: there is no server."""

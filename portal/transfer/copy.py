@@ -39,6 +39,9 @@ from portal.transfer.work import (
 )
 from portal.values import is_md5
 
+#: So often what could not be published is looked at again.
+_ROUNDS: Final = 3
+
 _THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 
@@ -61,6 +64,7 @@ def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
             copier = _Copier(source, target, journal, control, job.options)
             copier.look(plan)
             results = run_objects(plan, copier.handle, control, job.options.threads)
+            results = copier.publish(plan, results)
             if len(results) == len(plan):
                 results = copier.settle(results)
                 # A server that was away for a moment could not be told to drop what a failed try had begun.
@@ -89,6 +93,31 @@ class _Copier:
         target_keys = [at(item) for item in plan if item.act is not Act.LEAVE]
         self._sources = with_retries(lambda: Looks(self._source, keys), control, retries)
         self._targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+
+    def publish(self, plan: Sequence[PlannedObject], results: Sequence[ObjectResult]) -> list[ObjectResult]:
+        """Have everything written appear at the target, also when the shard stops early; what cannot is told.
+
+        Where something appeared there since the look, the two are compared.
+        """
+        again: dict[str, ObjectResult] = {}
+        items = {at(item): item for item in plan}
+        for _ in range(_ROUNDS):
+            errors = self._target.flush()
+            if not errors:
+                return [again.get(result.key, result) for result in results]
+            again.update({items[key].key: self._unpublished(items[key], error) for key, error in errors.items()})
+        raise StorageError(f"{self._target.root} changes while it is written to.", hint="Find who writes there.")
+
+    def _unpublished(self, item: PlannedObject, error: StorageError) -> ObjectResult:
+        """Return the result of an object that could not appear: of what is there instead, or of the error."""
+        self._written.pop(item.key, None)
+        self._journal.disown(at(item))
+        if isinstance(error, FATAL):
+            raise error
+        if isinstance(error, ObjectExists):
+            return self.handle(item)
+        self._control.count_failure(error)
+        return failed(self._bad(item, Outcome.FAILED, ""), error)
 
     def settle(self, results: Sequence[ObjectResult]) -> list[ObjectResult]:
         """Look at the source again and take back what it changed since it was read."""
@@ -183,7 +212,7 @@ class _Copier:
             with self._source.open_read(item.key, seen=before) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
                 noted = self._noted(item, before, chunks, digests)
-                written = self._target.write(key, noted, size_bytes=before.size_bytes, is_known_absent=True)
+                written = self._target.write(key, noted, size_bytes=before.size_bytes, in_bulk=True)
         except _Rotten:
             return _changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
         except ObjectExists:

@@ -42,6 +42,23 @@ def test_a_look_at_many_keys_tells_what_single_looks_tell(backend: Backend) -> N
     assert backend.infos(["absent"]) == {}
 
 
+def test_what_is_written_in_bulk_is_there_after_the_flush(backend: Backend) -> None:
+    for number in range(5):
+        data = bytes(number)
+        written = backend.write(f"new/{number % 2}/{number}", [data], size_bytes=number, in_bulk=True)
+        assert (written.key, written.size_bytes) == (f"new/{number % 2}/{number}", number)
+    assert backend.flush() == {}
+    assert [(found.key, found.size_bytes) for found in backend.list_objects()] == [
+        ("new/0/0", 0),
+        ("new/0/2", 2),
+        ("new/0/4", 4),
+        ("new/1/1", 1),
+        ("new/1/3", 3),
+    ]
+    assert backend.flush() == {}
+    assert backend.remove_temporaries("test") == 0
+
+
 def test_a_look_at_scattered_keys_does_not_list_the_whole_root(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [f"{number:04}" for number in range(60)]
     for key in keys:
@@ -64,7 +81,7 @@ def test_a_look_at_scattered_keys_does_not_list_the_whole_root(s3: S3Backend, mo
 @pytest.mark.parametrize("key", ODD_KEYS)
 def test_an_odd_key_goes_there_and_back_in_bulk(s3: S3Backend, key: str) -> None:
     data = secrets.token_bytes(100)
-    written = s3.write(f"x/{key}", [data], size_bytes=100, is_known_absent=True)
+    written = s3.write(f"x/{key}", [data], size_bytes=100, in_bulk=True)
     assert [found.key for found in s3.list_objects()] == [f"x/{key}"]
     assert written.etag == md5(data)
     with s3.open_read(f"x/{key}", seen=s3.info(f"x/{key}")) as stream:
@@ -82,7 +99,7 @@ def test_the_quick_way_tells_no_errors_of_its_own() -> None:
     with answering(503, b"<Error><Code>SlowDown</Code></Error>") as (url, _):
         backend = S3Backend(root_at(url), KEY, timeouts=replace(BULK, attempts=2))
         with pytest.raises(StorageError) as caught:
-            backend.write("a", [b"1"], size_bytes=1, is_known_absent=True)
+            backend.write("a", [b"1"], size_bytes=1, in_bulk=True)
         assert caught.value.retryable
 
 

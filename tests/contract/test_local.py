@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from portal.backends.local import LocalBackend, create_local_root
-from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists
+from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists, StorageError
 from portal.values import Root, StorageType
 
 
@@ -138,3 +138,36 @@ def test_closing_removes_its_empty_folders(local: LocalBackend, folder: Path) ->
     assert not list((folder / ".lamindb/_portal/test").iterdir())
     local.close()
     assert not (folder / ".lamindb/_portal").exists()
+
+
+def test_small_files_in_bulk_get_their_names_together_and_never_over_another(local: LocalBackend, folder: Path) -> None:
+    for key in ("a/taken", "a/free", "taken", "b/file/inner", "c/link/inner"):
+        written = local.write(key, [b"ours"], size_bytes=4, in_bulk=True)
+        assert written.etag is None
+    assert list(local.list_objects()) == []
+    (folder / "a").mkdir()
+    (folder / "a" / "taken").write_bytes(b"theirs")
+    (folder / "taken").mkdir()
+    (folder / "b").mkdir()
+    (folder / "b" / "file").write_bytes(b"theirs")
+    (folder / "c").mkdir()
+    (folder / "c" / "link").symlink_to("/tmp")
+    errors = local.flush()
+    assert {key: type(error) for key, error in errors.items()} == {
+        "a/taken": ObjectExists,
+        "taken": NameRefused,
+        "b/file/inner": NameRefused,
+        "c/link/inner": AccessRefused,
+    }
+    assert (folder / "a" / "taken").read_bytes() == b"theirs"
+    assert (folder / "a" / "free").read_bytes() == b"ours"
+    assert local.remove_temporaries("test") == 0
+    assert local.flush() == {}
+
+
+def test_what_waits_is_removed_as_a_temporary_of_a_killed_writer(local: LocalBackend, folder: Path) -> None:
+    local.write("a", [b"1"], size_bytes=1, in_bulk=True)
+    assert local.remove_temporaries("test") == 1
+    with pytest.raises(StorageError):
+        local.flush()
+    assert list(local.list_objects()) == []

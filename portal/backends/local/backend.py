@@ -7,12 +7,23 @@ from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Final
 
-from portal.backends.base import Backend, Capabilities, FolderPage, ObjectInfo, Proof, Readable, check_length, check_tag
+from portal.backends.base import (
+    CHUNK_BYTES,
+    Backend,
+    Capabilities,
+    FolderPage,
+    ObjectInfo,
+    Proof,
+    Readable,
+    check_length,
+    check_tag,
+)
+from portal.backends.local.batch import Batch
 from portal.backends.local.errors import translated
-from portal.backends.local.listing import Walk, as_info
+from portal.backends.local.listing import Walk, as_info, changed_at
 from portal.backends.local.paths import LINKS, Tree, file_parts
 from portal.backends.local.streams import FileStream
-from portal.backends.local.writing import exists, taken, temporary_parts, write_file
+from portal.backends.local.writing import exists, taken, temporary_parts, write_file, write_waiting
 from portal.errors import NameRefused, ObjectNotFound, StorageError
 from portal.values import MANAGED_FOLDER, Root
 
@@ -40,6 +51,7 @@ class LocalBackend:
         self.root = root
         self._tag = check_tag(tag)
         self._tree = Tree(root.path)
+        self._batch = Batch(self._tree, self._tag)
         self.capabilities = Capabilities(
             max_key_bytes=_PATH_MAX - 2 - len(os.fsencode(self._tree.path)),
             max_part_bytes=_NAME_MAX,
@@ -105,13 +117,21 @@ class LocalBackend:
         with self._opened(key) as descriptor, FileStream(os.dup(descriptor), key) as stream:
             yield stream
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         """Create a file, all of it or nothing."""
         parts = self._writable(key)
+        if in_bulk and size_bytes <= CHUNK_BYTES:
+            name, status = write_waiting(self._tree, parts, chunks, size_bytes, self._tag)
+            self._batch.add(parts, name)
+            return ObjectInfo(key, size_bytes, changed_at(status), None)
         with suppress(ObjectNotFound), translated(key, action="write"), self._tree.opened(parts[:-1]) as folder:
             if exists(folder, parts[-1]):
                 raise taken(folder, parts[-1])
         return self._written(key, parts, chunks, size_bytes)
+
+    def flush(self) -> dict[str, StorageError]:
+        """Give the small files that wait their names."""
+        return self._batch.publish()
 
     def shares_server(self, other: Backend) -> bool:
         """Return False: there is no server."""

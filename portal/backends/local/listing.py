@@ -167,7 +167,12 @@ def as_info(key: str, status: os.stat_result) -> ObjectInfo | None:
     """Return a regular file's status as an object; None for anything else."""
     if not stat.S_ISREG(status.st_mode):
         return None
-    return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), None)
+    return ObjectInfo(key, status.st_size, changed_at(status), None)
+
+
+def changed_at(status: os.stat_result) -> datetime:
+    """Return the time of a file's last change."""
+    return datetime.fromtimestamp(status.st_mtime, UTC)
 
 
 def _name_fault(key: str) -> str | None:

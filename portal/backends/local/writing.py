@@ -31,6 +31,29 @@ def temporary_parts(tag: str) -> list[str]:
     return [*TEMPORARY_FOLDER.split("/"), tag or "untagged"]
 
 
+def write_waiting(
+    tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes: int, tag: str
+) -> tuple[str, os.stat_result]:
+    """Write a file under a temporary name, not synced, and return that name and its status, for a `Batch`.
+
+    Raises:
+        ContentMismatch: the chunks do not sum to `size_bytes`.
+        StorageError: the disk refuses. Errors of `chunks` pass through as they are.
+    """
+    key, name = "/".join(parts), secrets.token_hex(16)
+    with translated(key, action="write"):
+        folder, descriptor = _open_temporary(tree, tag, name)
+    try:
+        _fill(descriptor, chunks, size_bytes, key)
+        return name, os.fstat(descriptor)
+    except BaseException:
+        os.unlink(name, dir_fd=folder)
+        raise
+    finally:
+        os.close(descriptor)
+        os.close(folder)
+
+
 def write_file(tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes: int | None, tag: str) -> None:
     """Create the file `parts` from `chunks`; with `size_bytes` None replace what is there, whatever its size.
 
@@ -43,7 +66,8 @@ def write_file(tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes
     with _temporary(tree, tag, key) as (folder, name, descriptor):
         _fill(descriptor, chunks, size_bytes, key)
         with translated(key, action="write"):
-            _publish(tree, parts, _replace if size_bytes is None else _create, folder, name)
+            os.fsync(descriptor)
+            _publish(tree, parts, _replace if size_bytes is None else create, folder, name)
 
 
 def _publish(tree: Tree, parts: list[str], publish: Publish, folder: int, name: str) -> None:
@@ -82,7 +106,7 @@ def _open_temporary(tree: Tree, tag: str, name: str) -> tuple[int, int]:
 
 
 def _fill(descriptor: int, chunks: Iterable[bytes], size_bytes: int | None, key: str) -> None:
-    """Write the chunks and sync them."""
+    """Write the chunks."""
     written = 0
     for chunk in chunks:
         written += len(chunk)
@@ -95,8 +119,6 @@ def _fill(descriptor: int, chunks: Iterable[bytes], size_bytes: int | None, key:
             hint="The source changed meanwhile: read it again.",
             retryable=True,
         )
-    with translated(key, action="write"):
-        os.fsync(descriptor)
 
 
 def _write_all(descriptor: int, chunk: bytes, key: str) -> None:
@@ -109,7 +131,7 @@ def _write_all(descriptor: int, chunk: bytes, key: str) -> None:
         view = view[done:]
 
 
-def _create(folder: int, name: str, target: int, final: str) -> None:
+def create(folder: int, name: str, target: int, final: str) -> None:
     """Give the temporary file its name unless that is taken."""
     try:
         os.link(name, final, src_dir_fd=folder, dst_dir_fd=target, follow_symlinks=False)

@@ -186,7 +186,7 @@ class S3Backend:
         finally:
             answer["Body"].close()
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         """Create an object, all of it or nothing.
 
         Not every server knows conditional puts, so a look comes first; two writers of one key that start within the
@@ -196,8 +196,8 @@ class S3Backend:
         check_length(key, self.capabilities.max_key_bytes)
         full = self._prefix + key
         # A look of minutes ago is trusted for small objects only: there are many, and they are soon written.
-        is_known_absent = is_known_absent and size_bytes <= QUICK_BYTES
-        if not is_known_absent and self._head(full) is not None:
+        in_bulk = in_bulk and size_bytes <= QUICK_BYTES
+        if not in_bulk and self._head(full) is not None:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
         if size_bytes > self._options.single_bytes:
             return self._write_parts(key, chunks, size_bytes)
@@ -209,6 +209,10 @@ class S3Backend:
             answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
             return _info(key, size_bytes, answer)
         raise StorageError(f"{key} has no content.")
+
+    def flush(self) -> dict[str, StorageError]:
+        """Return nothing: what a server took is there."""
+        return {}
 
     def shares_server(self, other: Backend) -> bool:
         """Tell whether both buckets have the same endpoint."""

@@ -22,7 +22,7 @@ class Server(MemoryBackend):
 
     answers: list[tuple[StorageError | None, Marker | None]]
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         error, kept = self.answers.pop(0)
         if kept is not None:
             self.objects[key] = render(kept).encode()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from portal.backends.base import Backend, ObjectInfo, Readable
+from portal.backends import open_backend
+from portal.backends.base import Backend, ObjectInfo, Readable, S3Access, Timeouts
 from portal.backends.memory import MemoryBackend
 from portal.errors import AccessRefused, CredentialsRefused, OutOfSpace, StorageError, Unreachable
 from portal.planning.actions import Act, PlannedObject
@@ -20,7 +21,8 @@ from portal.transfer.jobs import ShardEnd
 from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
 from portal.transfer.segments import latest_results, read_results
 from portal.transfer.verify import verify_shard
-from tests.unit.transfer.worlds import Memory, Move, job_for, outcomes, single_threaded
+from portal.values import Root
+from tests.unit.transfer.worlds import Memory, Move, contents, fill, job_for, local, outcomes, single_threaded
 
 
 def sha(data: bytes) -> str:
@@ -53,9 +55,9 @@ class Meddler:
         self._before.get("open_read", lambda _: None)(key)
         return self._backend.open_read(key, seen=seen)
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, is_known_absent: bool = False) -> ObjectInfo:
+    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
         self._before.get("write", lambda _: None)(key)
-        written = self._backend.write(key, chunks, size_bytes=size_bytes, is_known_absent=is_known_absent)
+        written = self._backend.write(key, chunks, size_bytes=size_bytes, in_bulk=in_bulk)
         self._before.get("after_write", lambda _: None)(key)
         return written
 
@@ -453,3 +455,39 @@ def test_a_job_on_a_root_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
 
 def test_memory_backends_are_what_the_tests_stand_on() -> None:
     assert isinstance(Memory({}).source, MemoryBackend)
+
+
+class Late(Meddler):
+    """A local root in which somebody else writes right before the shard's files get their names."""
+
+    def __init__(self, backend: Backend, folder: Path, objects: dict[str, bytes]) -> None:
+        super().__init__(backend)
+        self._folder, self._objects = folder, objects
+
+    def flush(self) -> dict[str, StorageError]:
+        fill(self._folder, self._objects)
+        self._objects = {}
+        return self._backend.flush()
+
+
+def test_what_appears_at_the_target_before_the_files_get_their_names_is_compared(tmp_path: Path) -> None:
+    source, target = local(tmp_path / "source"), local(tmp_path / "target")
+    fill(tmp_path / "source", {"a": b"1", "same": b"22", "other": b"333", "folder/inner": b"4"})
+    late = {"same": b"22", "other": b"xxx", "folder": b"a file"}
+
+    def opener(root: Root, access: S3Access | None = None, *, timeouts: Timeouts, tag: str) -> Backend:
+        opened = open_backend(root, access, timeouts=timeouts, tag=tag)
+        return Late(opened, tmp_path / "target", late) if root == target and tag != "scan" else opened
+
+    move = Move(source, target, tmp_path / "ledger", opener)
+    move.plan()
+    found = {result.key: result for result in move.copy()}
+    assert outcomes(found.values()) == {
+        "a": "copied",
+        "same": "already_equal",
+        "other": "conflict",
+        "folder/inner": "failed",
+    }
+    assert not found["same"].is_ours
+    assert (tmp_path / "target" / "other").read_bytes() == b"xxx"
+    assert sorted(contents(tmp_path / "target")) == ["a", "folder", "other", "same"]

@@ -1,0 +1,104 @@
+"""Small files that become durable together: one sync of the file system for a shard, not two for each file.
+
+Each lies whole under its temporary name until `publish`, which syncs all of them and only then gives them their names:
+a power cut leaves a whole file under its name, or none.
+"""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from threading import Lock
+from typing import Final
+
+from portal.backends.local.errors import translated
+from portal.backends.local.paths import Tree
+from portal.backends.local.writing import create, temporary_parts
+from portal.errors import StorageError
+
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    parts: tuple[str, ...]
+    name: str
+
+    @property
+    def key(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def folder(self) -> tuple[str, ...]:
+        return self.parts[:-1]
+
+
+class Batch:
+    """The files of one writer that wait for their names. Safe for many threads."""
+
+    def __init__(self, tree: Tree, tag: str) -> None:
+        self._tree, self._tag = tree, tag
+        self._waiting: list[_Waiting] = []
+        self._lock = Lock()
+
+    def add(self, parts: Sequence[str], name: str) -> None:
+        """Take a file that lies whole, not synced, under its temporary name."""
+        with self._lock:
+            self._waiting.append(_Waiting(tuple(parts), name))
+
+    def publish(self) -> dict[str, StorageError]:
+        """Make all files durable under their names; return why by key where that failed, and those files are gone.
+
+        Raises:
+            StorageError: the disk refuses; nothing got its name.
+        """
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return {}
+        failed: dict[str, StorageError] = {}
+        parts = temporary_parts(self._tag)
+        with translated("/".join(parts), action="write"), self._tree.opened(parts) as folder:
+            sync_files(folder)
+            for where, files in groupby(sorted(waiting, key=_folder_of), key=_folder_of):
+                self._publish_folder(folder, where, list(files), failed)
+            sync_files(folder)
+        return failed
+
+    def _publish_folder(
+        self, temporary: int, where: tuple[str, ...], files: Sequence[_Waiting], failed: dict[str, StorageError]
+    ) -> None:
+        try:
+            with translated("/".join(where), action="write"), self._tree.opened(list(where), create=True) as target:
+                for file in files:
+                    _publish(temporary, file, target, failed)
+        except StorageError as error:
+            failed.update({file.key: error for file in files if file.key not in failed})
+        for file in files:
+            with suppress(FileNotFoundError):
+                os.unlink(file.name, dir_fd=temporary)
+
+
+def _publish(temporary: int, file: _Waiting, target: int, failed: dict[str, StorageError]) -> None:
+    try:
+        with translated(file.key, action="write"):
+            create(temporary, file.name, target, file.parts[-1])
+    except StorageError as error:
+        failed[file.key] = error
+
+
+def _folder_of(file: _Waiting) -> tuple[str, ...]:
+    return file.folder
+
+
+def sync_files(folder: int) -> None:
+    """Make everything on the file system of an open folder durable.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if _LIBC.syncfs(folder):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
