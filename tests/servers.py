@@ -271,6 +271,13 @@ class SqliteTemplate:
         self._path = folder / "template.db"
         upgrade(f"sqlite:///{self._path}")
 
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Return a template out of a database that is there."""
+        made = cls.__new__(cls)
+        made._path = Path(url.removeprefix("sqlite:///"))
+        return made
+
     def new_database(self, path: Path) -> str:
         """Copy the template to `path` and return its SQLAlchemy URL."""
         # Not a file copy: some of it may still be in the write-ahead log.

@@ -1,5 +1,6 @@
 """Fixtures of the integration tests: the real app on real databases, and a fixed world of people."""
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +14,9 @@ from portal.config import Settings
 from portal.database import db
 from portal.services.storage_list import plan as storage_plan
 from portal.services.work import Work
-from tests.integration.world import Portal, World, build_world
+from tests.conftest import upgrade
+from tests.integration.world import Portal, World, build_world, find_world
+from tests.servers import PostgresServer, SqliteTemplate
 
 
 @pytest.fixture
@@ -22,6 +25,57 @@ def local_base(tmp_path: Path) -> Path:
     base = tmp_path / "local"
     base.mkdir()
     return base
+
+
+@pytest.fixture(scope="session")
+def populated(
+    sqlite_template: SqliteTemplate, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], str]:
+    """A function that returns the URL of the one database of a kind with the fixed world in it; only to be copied."""
+
+    @functools.cache
+    def make(kind: str) -> str:
+        folder = tmp_path_factory.mktemp(f"world-{kind}")
+        if kind == "sqlite":
+            url = sqlite_template.new_database(folder / "portal.db")
+        else:
+            url = request.getfixturevalue("postgres_server").new_database_from(upgrade)
+        app = create_app(
+            Settings(
+                data_dir=folder,
+                database_url=url,
+                bind=("127.0.0.1", 8000),
+                url="http://localhost",
+                host="portal-host",
+                log_level="ERROR",
+            )
+        )
+        build_world(Portal(app))
+        with app.app_context():
+            db.engine.dispose()
+        return url
+
+    return make
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str,
+    new_database: Callable[[], str],
+    populated: Callable[[str], str],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> Iterator[str]:
+    """The URL of a fresh database, with the fixed world in it where the test asks for that."""
+    if "world" not in request.fixturenames:
+        yield new_database()
+    elif database_kind == "sqlite":
+        yield SqliteTemplate.of(populated("sqlite")).new_database(tmp_path / "portal.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        url = server.new_database(template=populated("postgresql").rpartition("/")[2])
+        yield url
+        server.drop_database(url)
 
 
 @pytest.fixture
@@ -69,7 +123,7 @@ def portal(app: Flask) -> Portal:
 @pytest.fixture
 def world(portal: Portal) -> World:
     """The fixed world: ada, erik, rita, otto, organisation lab, instance lab/atlas, spaces clinical and imaging."""
-    return build_world(portal)
+    return find_world(portal) or build_world(portal)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal import database
-from portal.models import Account
+from portal.models import Account, Instance, Space
 from portal.services import attachments, instances, organisations, passwords, spaces
 from portal.services.access import load_actor
 from portal.services.accounts import NewAccount, PreparedAccount, add_account
@@ -116,6 +116,19 @@ def build_world(portal: Portal) -> World:
         for space in ("lab/clinical", "lab/imaging"):
             attachments.attach_space(work, "lab/atlas", space)
     return world
+
+
+def find_world(portal: Portal) -> World | None:
+    """Return the world that the portal's database is a copy of; None where there is none yet."""
+    with portal.app.app_context(), database.read() as session:
+        accounts = {row.handle: row.id for row in session.execute(select(Account.id, Account.handle))}
+        if not accounts:
+            return None
+        atlas = session.scalars(select(Instance).where(Instance.name == "atlas")).one()
+        clinical, imaging = (
+            session.scalars(select(Space).where(Space.name == name)).one() for name in ("clinical", "imaging")
+        )
+        return World(accounts, atlas.id, atlas.uid, clinical.id, clinical.uid, imaging.id, imaging.uid)
 
 
 def _person(handle: str) -> PreparedAccount:
