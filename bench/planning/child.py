@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.planning.listings import Listed
 from bench.planning.report import Planned
-from portal.transfer.scan import ScanOptions, scan
+from portal.transfer.scan import SHARD_LIMITS, ScanOptions, scan
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 
 
@@ -31,7 +31,7 @@ def plan(count: int, folder: Path) -> Planned:
             pass
     listing_seconds = time.monotonic() - started
     started, cpu = time.monotonic(), time.process_time()
-    summary = scan(source, target, ScanOptions(), write_shard)
+    summary = scan(source, target, ScanOptions(limits=SHARD_LIMITS), write_shard)
     wall_seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu
     if summary.object_count != count or object_count != count or summary.shard_count != shard_count:
         raise RuntimeError(f"{summary.object_count:,} objects were planned instead of {count:,}.")

@@ -37,4 +37,4 @@ def _object(number: int) -> ObjectInfo:
     """Return an object as a listing of a bucket tells it."""
     key = f"raw/2024-{number // 1_000_000:04}/plate-{number // 1_000 % 1_000:04}/well-{number % 1_000:04}.ome.tif"
     tag = f"{number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
-    return ObjectInfo(key, number * 7919 % 30_000_000, _BEGIN + timedelta(seconds=number), tag)
+    return ObjectInfo(key, number * 7919 % 1_000_000, _BEGIN + timedelta(seconds=number), tag)

@@ -11,7 +11,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- planning: begin -->\n", "<!-- planning: end -->\n"
 
 MEBIBYTE = 1024 * 1024
-#: The goal: what a size may take more of than the smallest one, an object (time) or altogether (memory).
+#: The goal: what a size may take more of than the smallest one, of CPU an object or of memory altogether.
 MOST_TIME_GROWTH, MOST_MEMORY_GROWTH = 1.3, 1.2
 
 HEAD = (
@@ -53,7 +53,8 @@ def faults(found: Sequence[Planned]) -> list[str]:
     first = min(found, key=lambda each: each.count)
     missed = []
     for each in found:
-        slower, larger = first.per_second / each.per_second, each.peak_bytes / first.peak_bytes
+        slower = (each.cpu_seconds / each.count) / (first.cpu_seconds / first.count)
+        larger = each.peak_bytes / first.peak_bytes
         if slower > MOST_TIME_GROWTH:
             missed.append(f"{each.count:,}: an object takes {slower:.2f} times as long as of {first.count:,}.")
         if larger > MOST_MEMORY_GROWTH:
