@@ -25,6 +25,13 @@ class CheckGroup:
     milliseconds: int
     results: tuple[CheckResult, ...]
 
+    @property
+    def label(self) -> str:
+        """Return how the group ended, and how many of its checks were not tried where some were."""
+        word = str(self.status).capitalize()
+        skipped = sum(row.status is CheckStatus.SKIPPED for row in self.results)
+        return f"{word}, {skipped} skipped" if skipped and self.status is not CheckStatus.SKIPPED else word
+
 
 def group_checks(results: Iterable[CheckResult]) -> list[CheckGroup]:
     """Return checks in groups, in the order in which they were tried; empty groups are left out."""
