@@ -14,11 +14,12 @@ from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
-from portal.lamindb.hashes import MD5, WHOLE_BYTES, encode
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
+from portal.transfer import results as ends
 from portal.transfer.control import FATAL, Control
 from portal.transfer.doubts import Doubts
+from portal.transfer.evidence import Evidence
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
 from portal.transfer.journal import Journal, journal_path
 from portal.transfer.looks import Looks
@@ -37,7 +38,6 @@ from portal.transfer.work import (
     run_shard,
     with_retries,
 )
-from portal.values import is_md5
 
 #: So often what could not be published is looked at again.
 _ROUNDS: Final = 3
@@ -82,7 +82,7 @@ class _Copier:
     ) -> None:
         self._source, self._target = source, target
         self._journal, self._control, self._options = journal, control, options
-        self._trusts_both = options.proof.has_md5 and target.shares_server(source)
+        self._evidence = Evidence(options.proof, speaks_for_source=target.shares_server(source))
         self._room, self._doubts = Room(), Doubts()
         self._written: dict[str, ObjectInfo] = {}
 
@@ -140,11 +140,11 @@ class _Copier:
         written = self._written.get(result.key)
         if written is not None:
             self._take_back(written)
-        return _changed(result, result.digest if result.is_ours else None)
+        return ends.changed(result, result.digest if result.is_ours else None)
 
     def handle(self, item: PlannedObject) -> ObjectResult:
         """Return the result of one object; errors that are its own become a result too."""
-        acts: dict[Act, Callable[[PlannedObject], ObjectResult]] = {Act.LEAVE: _left, Act.REMOVE: self._remove}
+        acts: dict[Act, Callable[[PlannedObject], ObjectResult]] = {Act.LEAVE: ends.left, Act.REMOVE: self._remove}
         try:
             result = with_retries(lambda: acts.get(item.act, self._copy)(item), self._control, self._options.retries)
         except FATAL:
@@ -176,7 +176,7 @@ class _Copier:
 
         None where that is not so: then the bytes are read.
         """
-        if not self._is_same_by_etag(item, before, before):
+        if not self._evidence.are_equal(item, before, before):
             return None
         key = at(item)
         was_tried = self._journal.was_tried(key)
@@ -189,20 +189,11 @@ class _Copier:
             return None
         if written.etag != before.etag:
             # The buckets are encrypted in different ways, or the copy is damaged: it is read from now on.
-            self._trusts_both = False
+            self._evidence.distrust_source()
             self._target.delete(key)
             return None
         self._written[item.key] = written
-        return _by_etag(item, before, written, Outcome.COPIED)
-
-    def _is_same_by_etag(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo) -> bool:
-        """Tell whether the server's own checksums, proven to be MD5s, say that both are equal and as recorded."""
-        if not (self._trusts_both and is_md5(before.etag)):
-            return False
-        if before.size_bytes != there.size_bytes or before.etag != there.etag:
-            return False
-        recorded = [value for kind, value in item.recorded if kind == MD5]
-        return not item.recorded or encode(bytes.fromhex(before.etag or "")) in recorded
+        return ends.by_etag(item, before, written, Outcome.COPIED)
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
@@ -214,15 +205,15 @@ class _Copier:
                 noted = self._noted(item, before, chunks, digests)
                 written = self._target.write(key, noted, size_bytes=before.size_bytes, in_bulk=True)
         except _Rotten:
-            return _changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
+            return ends.changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
         except ObjectExists:
             return self._compare_existing(item, before, is_ours=was_tried)
         except ObjectNotFound:
             if self._source.info(item.key) is not None:
                 raise
             return self._bad(item, Outcome.MISSING, "The source deleted the object while it was read.")
-        level = self._level(written, digests)
-        if level is Level.NONE and self._is_damaged(written, digests):
+        level = self._evidence.level(written, digests)
+        if level is Level.NONE and self._evidence.is_damaged(written, digests):
             self._take_back(written)
             raise ContentMismatch(
                 f"{key} arrived with the MD5 {written.etag}, but {digests.md5} was sent.",
@@ -230,19 +221,7 @@ class _Copier:
                 retryable=True,
             )
         self._written[item.key] = written
-        return _same(item, before, written, digests, outcome=Outcome.COPIED, level=level)
-
-    def _is_damaged(self, written: ObjectInfo, digests: Digests) -> bool:
-        """Tell whether the server's checksum, where it is evidence, says that other bytes arrived."""
-        is_evidence = self._options.proof.has_md5 and not written.parts_etag and is_md5(written.etag)
-        return is_evidence and written.etag != digests.md5
-
-    def _level(self, written: ObjectInfo, digests: Digests) -> Level:
-        """Return what the server's checksum of what it holds is evidence of."""
-        proof = self._options.proof
-        if proof.has_parts and written.parts_etag and written.etag == written.parts_etag:
-            return Level.PARTS
-        return Level.SERVER if proof.has_md5 and written.etag == digests.md5 else Level.NONE
+        return ends.same(item, before, written, digests, outcome=Outcome.COPIED, level=level)
 
     def _noted(
         self, item: PlannedObject, before: ObjectInfo, chunks: Iterable[bytes], digests: Digests
@@ -286,28 +265,28 @@ class _Copier:
         if there.size_bytes != before.size_bytes:
             self._drop_stale(there.key)
             words = f"The target holds {there.size_bytes:,} bytes under this key, the source {before.size_bytes:,}."
-            return _conflict(item, before, there, words)
+            return ends.conflict(item, before, there, words)
         outcome = Outcome.COPIED if is_ours else Outcome.ALREADY_EQUAL
-        if self._is_same_by_etag(item, before, there):
-            return _by_etag(item, before, there, outcome)
+        if self._evidence.are_equal(item, before, there):
+            return ends.by_etag(item, before, there, outcome)
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, *read, before.size_bytes)
         self._doubts.check(before, here)
         if self._is_rotten(item, here):
             return (
-                _changed(item, self._journal.streamed(there.key))
+                ends.changed(item, self._journal.streamed(there.key))
                 if self._is_changed(before)
                 else self._rotten(item, before, here)
             )
-        level = self._level(there, here)
+        level = self._evidence.level(there, here)
         if level is Level.NONE and hash_object(self._target, there.key, *read).sha256 == here.sha256:
             level = Level.READ_BACK
         if level is not Level.NONE:
-            return _same(item, before, there, here, outcome=outcome, level=level)
+            return ends.same(item, before, there, here, outcome=outcome, level=level)
         if self._is_changed(before):
-            return _changed(item, self._journal.streamed(there.key))
+            return ends.changed(item, self._journal.streamed(there.key))
         self._drop_stale(there.key)
-        return _conflict(item, before, there, "The target holds other bytes of the same length under this key.")
+        return ends.conflict(item, before, there, "The target holds other bytes of the same length under this key.")
 
     def _drop_stale(self, key: str) -> None:
         """Delete what an interrupted try of ours left under a key whose source has changed since, if it still is that.
@@ -323,13 +302,13 @@ class _Copier:
     def _remove(self, item: PlannedObject) -> ObjectResult:
         """Take away at the target what we wrote and the source has deleted since."""
         if self._sources.info(item.key) is not None:
-            return _changed(item, item.ours_digest)
+            return ends.changed(item, item.ours_digest)
         key = at(item)
         there = self._targets.info(key)
         if there is None or self._holds(key, item.ours_digest):
             self._target.delete(key)
             return ObjectResult(item.key, item.size_bytes, Outcome.REMOVED)
-        return _conflict(item, there, there, "Deleted at the source; the target's object is not what was copied.")
+        return ends.conflict(item, there, there, "Deleted at the source; the target's object is not what was copied.")
 
     def _holds(self, key: str, digest: str | None) -> bool:
         return hash_object(self._target, key, self._control, self._options.chunk_bytes).is_digest(digest)
@@ -347,7 +326,7 @@ class _Copier:
     def _bad(self, item: PlannedObject, outcome: Outcome, reason: str) -> ObjectResult:
         """Return a result for an object that is not at the target as it should; what is ours stays known as ours."""
         digest = self._journal.streamed(at(item)) or item.ours_digest
-        sha256, md5 = _hashes(digest)
+        sha256, md5 = ends.hashes(digest)
         return ObjectResult(
             item.key,
             item.size_bytes,
@@ -368,82 +347,3 @@ class _Copier:
             return None
         is_same = there is not None and is_unchanged(before, done) and is_target_unchanged(there, done)
         return done if is_same else None
-
-
-def _hashes(digest: str | None) -> tuple[str | None, str | None]:
-    """Return SHA-256 and MD5 of what `ObjectResult.digest` was made of; one of them at most."""
-    if digest is not None and digest.startswith("md5:"):
-        return None, digest.removeprefix("md5:")
-    return digest, None
-
-
-def _left(item: PlannedObject) -> ObjectResult:
-    return ObjectResult(
-        item.key, item.size_bytes, Outcome.LEFT, target_modified_at=item.modified_at, target_etag=item.etag
-    )
-
-
-def _changed(item: PlannedObject | ObjectResult, digest: str | None) -> ObjectResult:
-    """Return a result for a source that changed; `digest` is of what we may have left at the target."""
-    sha256, md5 = _hashes(digest)
-    return ObjectResult(
-        item.key,
-        item.size_bytes,
-        Outcome.CHANGED,
-        sha256=sha256,
-        md5=md5,
-        reason="The source changed while it was copied.",
-        is_ours=digest is not None,
-        target_key=item.target_key,
-    )
-
-
-def _conflict(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, reason: str) -> ObjectResult:
-    return ObjectResult(
-        item.key,
-        source.size_bytes,
-        Outcome.CONFLICT,
-        modified_at=source.modified_at,
-        etag=source.etag,
-        target_modified_at=there.modified_at,
-        target_etag=there.etag,
-        reason=reason,
-        target_key=item.target_key,
-    )
-
-
-def _by_etag(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, outcome: Outcome) -> ObjectResult:
-    """Return the result of an object that nobody here has read: the server's checksums say that both are equal."""
-    return ObjectResult(
-        item.key,
-        source.size_bytes,
-        outcome,
-        modified_at=source.modified_at,
-        etag=source.etag,
-        md5=source.etag,
-        target_modified_at=there.modified_at,
-        target_etag=there.etag,
-        level=Level.SERVER,
-        is_ours=outcome is Outcome.COPIED,
-        target_key=item.target_key,
-    )
-
-
-def _same(
-    item: PlannedObject, source: ObjectInfo, there: ObjectInfo, digests: Digests, *, outcome: Outcome, level: Level
-) -> ObjectResult:
-    return ObjectResult(
-        item.key,
-        source.size_bytes,
-        outcome,
-        modified_at=source.modified_at,
-        etag=source.etag,
-        sha256=digests.sha256,
-        md5=digests.md5,
-        target_modified_at=there.modified_at,
-        target_etag=there.etag,
-        level=level,
-        is_ours=outcome is Outcome.COPIED,
-        target_key=item.target_key,
-        lamin_hash=digests.lamin[1] if source.size_bytes > WHOLE_BYTES else None,
-    )
