@@ -101,7 +101,7 @@ def table(workload: str, route: str, lines: Sequence[Line]) -> str:
     """Return one row of the benchmark as a Markdown table."""
     text = "".join(
         f"| {line.tool} | {line.wall_seconds:.2f} | {_spread(line)} "
-        f"| {median(sample.cpu_seconds for sample in line.samples):.2f} | {line.peak_bytes / MEBIBYTE:.0f} "
+        f"| {median(sample.cpu_seconds for sample in line.samples):.2f} | {_memory(line)} "
         f"| {line.level} | {line.samples[-1].read_back_bytes / MEBIBYTE:,.0f} "
         f"| {'' if line.ratio is None else f'{line.ratio:.2f}'} |\n"
         for line in lines
@@ -178,6 +178,10 @@ def machine(samples: Sequence[Sample], loads: Sequence[str]) -> str:
         f"{packages}, {_first_line('cp', '--version')}.{rsync} Medians of "
         f"{max(sample.round for sample in samples)} rounds.\n"
     )
+
+
+def _memory(line: Line) -> str:
+    return f"{line.peak_bytes / MEBIBYTE:.0f}" if line.peak_bytes else "–"
 
 
 def _spread(line: Line) -> str:

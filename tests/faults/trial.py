@@ -160,14 +160,22 @@ class Trial:
         verified = self._all(hard or (lambda job: (verify_shard, job)), self._copied)
         self.passes.append([result.path for result in verified if result.end is ShardEnd.DONE])
 
-    def finish(self) -> None:
-        """Let the faults end and try again as a person does: open shards first, then what was not good."""
+    def finish(self, *, takes_conflicts_away: bool = False) -> None:
+        """Let the faults end and try again as a person does: open shards first, then what was not good.
+
+        A write that was damaged and whose answer was lost leaves something that nobody can prove to be ours: a person
+        must take such a conflict away.
+        """
         self.proxy.stop_faults()
         self.passes.pop()
         self.run()
         for _ in range(3):
             if not any(needs_look(result) for result in self.results):
                 break
+            if takes_conflicts_away:
+                for found in self.results:
+                    if found.outcome is Outcome.CONFLICT:
+                        (self.target / found.key).unlink(missing_ok=True)
             self.move.jobs = self._executor.submit(planned_delta, self.move, self.passes).result(_SECONDS)
             self.run()
 
