@@ -72,7 +72,7 @@ def test_a_look_at_scattered_keys_does_not_list_the_whole_root(s3: S3Backend, mo
             contents = [{"Key": f"data/{key}", "Size": 1, "ETag": "x"} for key in page]
             yield {"Contents": contents, "IsTruncated": number < len(pages) - 1}
 
-    monkeypatch.setattr(s3, "_pages", paged)
+    monkeypatch.setattr(s3._listing, "pages", paged)
     wanted = ["0000", "0001", "0015", "0055", "0059", "none"]
     assert sorted(s3.infos(wanted)) == ["0000", "0001", "0015", "0055", "0059"]
     assert len(listed) == 2

@@ -240,7 +240,7 @@ def test_a_broken_upload_in_parts_keeps_no_record(s3: S3Backend) -> None:
 
     with pytest.raises(RuntimeError):
         s3.write("large", chunks(), size_bytes=20 * MEBIBYTE)
-    assert next(s3._pages(Prefix="data/")).get("Contents", []) == []
+    assert next(s3._listing.pages(Prefix="data/")).get("Contents", []) == []
 
 
 def test_an_upload_in_parts_that_a_restarted_server_forgot_may_be_tried_again(tmp_path: Path) -> None:

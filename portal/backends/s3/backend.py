@@ -10,7 +10,6 @@ from botocore.exceptions import BotoCoreError
 
 from portal.backends.base import (
     INTERACTIVE,
-    TEMPORARY_FOLDER,
     Backend,
     Capabilities,
     FolderPage,
@@ -26,6 +25,7 @@ from portal.backends.base import (
 )
 from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
 from portal.backends.s3.errors import Asked, from_client, translated
+from portal.backends.s3.listing import Listing, info_of
 from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.streams import BodyStream
@@ -36,18 +36,11 @@ from portal.values import ConnectionKind, Root, is_md5
 #: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 _KEY_BYTES: Final = 1024
 
-#: Sorts behind every key that starts with what is before it.
-_LAST: Final = "\U0010ffff"
-
 #: CopyObject takes no more (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
 _COPY_BYTES: Final = 5 * 1024**3
 
-#: So many keys are asked for one by one; more by a listing, as long as it does not pass many others on the way.
+#: So many keys are asked for one by one; more by a listing.
 _FEW_KEYS: Final = 4
-_KEYS_A_PAGE: Final = 50
-
-#: A listing asks for so many more keys than are wanted: others may lie between.
-_KEYS_BESIDE: Final = 20
 
 
 class S3Backend:
@@ -73,6 +66,7 @@ class S3Backend:
         self._sends_condition = True
         self._can_copy = True
         self._records = Records(self._call, self._prefix)
+        self._listing = Listing(self._call, self._prefix, self._asked("s3:ListBucket", ""))
         self.capabilities = Capabilities(
             max_key_bytes=_KEY_BYTES - len(self._prefix.encode()),
             can_write=access.kind is not ConnectionKind.ANONYMOUS,
@@ -94,17 +88,7 @@ class S3Backend:
         Raises:
             StorageError: the server lists out of order, so that nothing built on the order would be right.
         """
-        before = b""
-        for page in self._pages(Prefix=self._prefix + prefix):
-            for item in page.get("Contents", []):
-                found = self._listed(item)
-                if found is None:
-                    continue
-                order = key_order(found.key)
-                if order < before:
-                    raise StorageError(f"The server lists {found.key} out of order, which the portal cannot work with.")
-                before = order
-                yield found
+        return self._listing.objects(prefix)
 
     def list_skipped(self) -> Iterator[tuple[str, str]]:
         """Yield the root's own folder object, whose key would be empty, where there is one."""
@@ -113,24 +97,13 @@ class S3Backend:
 
     def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
         """Return one page of a folder, by one request."""
-        full = self._prefix + prefix
-        arguments: dict[str, Any] = {"Prefix": full, "Delimiter": "/", "MaxKeys": min(limit, 1000)}
-        if after is not None:
-            # Behind a sub-folder means behind everything in it.
-            ends = _LAST if after.endswith("/") and after != prefix else ""
-            arguments["StartAfter"] = self._prefix + after + ends
-        page = self._list(**arguments)
-        folders = [item["Prefix"][len(self._prefix) :] for item in page.get("CommonPrefixes", [])]
-        objects = [found for item in page.get("Contents", []) if (found := self._listed(item)) is not None]
-        shown = [name for name in folders if name != TEMPORARY_FOLDER + "/" and name != after]
-        last = max([*folders, *(found.key for found in objects)], key=key_order, default=None)
-        return FolderPage(tuple(shown), tuple(objects), last if page.get("IsTruncated") else None)
+        return self._listing.folder(prefix, after, limit)
 
     def info(self, key: str) -> ObjectInfo | None:
         """Return what a HEAD tells; None when there is no such object (or no such bucket: listing tells that)."""
         key_parts(key)
         answer = self._head(self._prefix + key)
-        return None if answer is None else _info(key, answer["ContentLength"], answer)
+        return None if answer is None else info_of(key, answer["ContentLength"], answer)
 
     def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
         """Return what is known of many objects: by a listing over their range, by HEADs where that would pass others.
@@ -140,31 +113,11 @@ class S3Backend:
         left = sorted({key for key in keys if key_parts(key)}, key=key_order)
         found: dict[str, ObjectInfo] = {}
         if len(left) > _FEW_KEYS:
-            left = self._listed_among(left, found)
+            left = self._listing.among(left, found)
         for key in left:
             if (info := self.info(key)) is not None:
                 found[key] = info
         return found
-
-    def _listed_among(self, keys: list[str], found: dict[str, ObjectInfo]) -> list[str]:
-        """Take what a listing tells of `keys` into `found`; return those it did not come to."""
-        wanted, reached = set(keys), ""
-        # Right before the first key, so that the listing begins with it.
-        start = (self._prefix + keys[0])[:-1]
-        size = min(1000, len(keys) + _KEYS_BESIDE)
-        pages = self._pages(Prefix=self._prefix, MaxKeys=size, **({"StartAfter": start} if start else {}))
-        for number, page in enumerate(pages, 1):
-            for item in page.get("Contents", []):
-                info = self._listed(item)
-                if info is not None:
-                    reached = info.key
-                    if reached in wanted:
-                        found[reached] = info
-            if not page.get("IsTruncated") or (reached and key_order(reached) >= key_order(keys[-1])):
-                return []
-            if number > 1 + len(keys) // _KEYS_A_PAGE:
-                break
-        return [key for key in keys if key_order(key) > key_order(reached)]
 
     @contextmanager
     def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
@@ -207,7 +160,7 @@ class S3Backend:
             if self._quick and size_bytes <= QUICK_BYTES and (etag := self._quick.put(full, piece.body)):
                 return ObjectInfo(key, size_bytes, None, etag)
             answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
-            return _info(key, size_bytes, answer)
+            return info_of(key, size_bytes, answer)
         raise StorageError(f"{key} has no content.")
 
     def flush(self) -> dict[str, StorageError]:
@@ -237,7 +190,7 @@ class S3Backend:
             # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else.
             self._can_copy = error.retryable
             return None
-        return _info(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
+        return info_of(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
 
     def prove(self, token: str) -> Proof:
         """Try whether ETags are MD5s that the server computes, in one request and in parts."""
@@ -249,7 +202,7 @@ class S3Backend:
         for piece in pieces([data], len(data) + 1):
             full = self._prefix + key
             answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, ContentMD5=piece.content_md5)
-            return _info(key, len(data), answer)
+            return info_of(key, len(data), answer)
         raise StorageError(f"{key} has no content.")
 
     def delete(self, key: str) -> None:
@@ -265,7 +218,7 @@ class S3Backend:
         if keeps_uploads or not check_tag(tag):
             return 0
         count = 0
-        for page in self._pages(Prefix=self._records.folder(tag)):
+        for page in self._listing.pages(Prefix=self._records.folder(tag)):
             for item in page.get("Contents", []):
                 self._records.abort(item["Key"])
                 count += 1
@@ -322,29 +275,6 @@ class S3Backend:
         answer["Body"].close()
         raise refusal
 
-    def _listed(self, item: dict[str, Any]) -> ObjectInfo | None:
-        """Return one listed object; None for the root's own folder object and the portal's temporaries."""
-        key = item["Key"][len(self._prefix) :]
-        if not key or key.startswith(TEMPORARY_FOLDER + "/"):
-            return None
-        return _info(key, item["Size"], item)
-
-    def _pages(self, **arguments: Any) -> Iterator[dict[str, Any]]:
-        while True:
-            page = self._list(**arguments)
-            yield page
-            token = page.get("NextContinuationToken")
-            if not page.get("IsTruncated") or not token or token == arguments.get("ContinuationToken"):
-                return
-            arguments["ContinuationToken"] = token
-
-    def _list(self, **arguments: Any) -> dict[str, Any]:
-        """Return one page. A web page that answers 200 would else look like an empty bucket."""
-        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
-        if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
-            raise from_client(ValueError("no listing"), self._asked("s3:ListBucket", ""))
-        return page
-
     def _asked(self, action: str, full: str) -> Asked:
         endpoint = self._endpoint_url or "https://s3.amazonaws.com"
         return Asked(action, self.root.bucket, full, self._region, endpoint, self._secret)
@@ -356,9 +286,3 @@ class S3Backend:
         with translated(self._asked(action, key)):
             answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self.root.bucket, **arguments)
         return answer
-
-
-def _info(key: str, size_bytes: int, answer: dict[str, Any]) -> ObjectInfo:
-    """Return what an answer says of an object; a put's says no time."""
-    etag = str(answer.get("ETag", "")).strip('"')
-    return ObjectInfo(key, size_bytes, answer.get("LastModified"), etag or None)

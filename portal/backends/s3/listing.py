@@ -1,0 +1,111 @@
+"""Listing a bucket below one root: whole, folder by folder, or over the range of some keys."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from portal.backends.base import TEMPORARY_FOLDER, FolderPage, ObjectInfo, key_order
+from portal.backends.s3.errors import Asked, from_client
+from portal.backends.s3.uploads import Caller
+from portal.errors import StorageError
+
+#: Sorts behind every key that starts with what is before it.
+_LAST: Final = "\U0010ffff"
+
+#: A listing for some keys goes on as long as it meets about one of them in so many.
+_KEYS_A_PAGE: Final = 50
+
+#: It asks for so many more keys than are wanted: others may lie between.
+_KEYS_BESIDE: Final = 20
+
+
+class Listing:
+    """The listings of one root. `prefix` is the root's own, with its slash; `asked` names the request in errors."""
+
+    def __init__(self, call: Caller, prefix: str, asked: Asked) -> None:
+        self._call, self._prefix, self._asked = call, prefix, asked
+
+    def objects(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Yield every object whose key starts with `prefix`.
+
+        Raises:
+            StorageError: the server lists out of order, so that nothing built on the order would be right.
+        """
+        before = b""
+        for page in self.pages(Prefix=self._prefix + prefix):
+            for item in page.get("Contents", []):
+                found = self._listed(item)
+                if found is None:
+                    continue
+                order = key_order(found.key)
+                if order < before:
+                    raise StorageError(f"The server lists {found.key} out of order, which the portal cannot work with.")
+                before = order
+                yield found
+
+    def folder(self, prefix: str, after: str | None, limit: int) -> FolderPage:
+        """Return one page of a folder, by one request."""
+        full = self._prefix + prefix
+        arguments: dict[str, Any] = {"Prefix": full, "Delimiter": "/", "MaxKeys": min(limit, 1000)}
+        if after is not None:
+            # Behind a sub-folder means behind everything in it.
+            ends = _LAST if after.endswith("/") and after != prefix else ""
+            arguments["StartAfter"] = self._prefix + after + ends
+        page = self._page(**arguments)
+        folders = [item["Prefix"][len(self._prefix) :] for item in page.get("CommonPrefixes", [])]
+        objects = [found for item in page.get("Contents", []) if (found := self._listed(item)) is not None]
+        shown = [name for name in folders if name != TEMPORARY_FOLDER + "/" and name != after]
+        last = max([*folders, *(found.key for found in objects)], key=key_order, default=None)
+        return FolderPage(tuple(shown), tuple(objects), last if page.get("IsTruncated") else None)
+
+    def among(self, keys: list[str], found: dict[str, ObjectInfo]) -> list[str]:
+        """Take what a listing tells of `keys`, which are in order, into `found`; return those it did not come to.
+
+        It ends early where it would pass many other objects on the way.
+        """
+        wanted, reached = set(keys), ""
+        # Right before the first key, so that the listing begins with it.
+        start = (self._prefix + keys[0])[:-1]
+        size = min(1000, len(keys) + _KEYS_BESIDE)
+        pages = self.pages(Prefix=self._prefix, MaxKeys=size, **({"StartAfter": start} if start else {}))
+        for number, page in enumerate(pages, 1):
+            for item in page.get("Contents", []):
+                info = self._listed(item)
+                if info is not None:
+                    reached = info.key
+                    if reached in wanted:
+                        found[reached] = info
+            if not page.get("IsTruncated") or (reached and key_order(reached) >= key_order(keys[-1])):
+                return []
+            if number > 1 + len(keys) // _KEYS_A_PAGE:
+                break
+        return [key for key in keys if key_order(key) > key_order(reached)]
+
+    def pages(self, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield the server's pages, one after the other."""
+        while True:
+            page = self._page(**arguments)
+            yield page
+            token = page.get("NextContinuationToken")
+            if not page.get("IsTruncated") or not token or token == arguments.get("ContinuationToken"):
+                return
+            arguments["ContinuationToken"] = token
+
+    def _page(self, **arguments: Any) -> dict[str, Any]:
+        """Return one page. A web page that answers 200 would else look like an empty bucket."""
+        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
+        if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
+            raise from_client(ValueError("no listing"), self._asked)
+        return page
+
+    def _listed(self, item: dict[str, Any]) -> ObjectInfo | None:
+        """Return one listed object; None for the root's own folder object and the portal's temporaries."""
+        key = item["Key"][len(self._prefix) :]
+        if not key or key.startswith(TEMPORARY_FOLDER + "/"):
+            return None
+        return info_of(key, item["Size"], item)
+
+
+def info_of(key: str, size_bytes: int, answer: dict[str, Any]) -> ObjectInfo:
+    """Return what an answer says of an object; a put's says no time."""
+    etag = str(answer.get("ETag", "")).strip('"')
+    return ObjectInfo(key, size_bytes, answer.get("LastModified"), etag or None)
