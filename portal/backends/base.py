@@ -21,8 +21,8 @@ TEMPORARY_FOLDER: Final = f"{MANAGED_FOLDER}/_portal"
 CHUNK_BYTES: Final = 1024 * 1024
 
 #: Uploads of larger objects go in parts of this size, so many at a time; what is under way is held in memory.
-PART_BYTES: Final = 16 * 1024 * 1024
-PARTS_AT_ONCE: Final = 4
+PART_BYTES: Final = 8 * 1024 * 1024
+PARTS_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE
 
 #: What a worker's threads hold at most of objects under way.
-ROOM_BYTES: Final = 128 * 1024 * 1024
+ROOM_BYTES: Final = 48 * 1024 * 1024
 
 
 class Room:
