@@ -32,8 +32,8 @@ class Budget:
     """
 
     gathered: int = 5_000
-    own: int = 10_000
-    shared: int = 10_000
+    own: int = 7_500
+    shared: int = 7_500
 
 
 @dataclass(frozen=True, slots=True)
