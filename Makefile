@@ -89,6 +89,7 @@ clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
 soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, every combination
 	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
 	$(PYTEST) tests/faults -n 2 --dist load --timeout 600
+	STATEFUL_EXAMPLES=300 $(PYTEST) tests/integration/test_migrations_stateful.py
 	KILL_POINTS=40 $(PYTEST) tests/clients -n 2 --dist load -m "full or kills" --timeout 3600
 
 .PHONY: bench

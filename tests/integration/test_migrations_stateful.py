@@ -1,0 +1,340 @@
+"""Real moves with a runner that dies between any two of its deeds, and people who wish and write meanwhile.
+
+Each example moves one small directory to another. A runner dies before or after a job, before, in and after each
+transaction; the next one has nothing but the database and the disk. STATEFUL_EXAMPLES sets how many examples are tried,
+each time others; without it few are, and always the same.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+
+from portal import database
+from portal.errors import PortalError
+from portal.models import Migration, Storage
+from portal.planning.states import MOVES, SWITCHED, Event, MigrationState
+from portal.runner.drive import Drive, Held, Interrupted
+from portal.runner.steps import step
+from portal.services import migrations
+from portal.services.migrations import Limits, Times
+from portal.services.migrations.leases import give_back
+from portal.services.work import Work
+from tests.integration.moves import Moves, contents, fill
+from tests.integration.world import Portal, World
+
+pytestmark = pytest.mark.timeout(0 if "STATEFUL_EXAMPLES" in os.environ else 300)
+
+S, E = MigrationState, Event
+
+EXAMPLES = int(os.environ.get("STATEFUL_EXAMPLES", "5"))
+
+KEYS = ("README.md", "raw/a b.txt", "raw/größe.csv", ".lamindb/0123456789abcdef.zarr/0.0", "late/new.txt")
+
+#: In which the final copy has been made, so that what somebody still writes is a matter of the sweeps.
+_CLOSED = SWITCHED | {S.FENCED, S.RELEASED, S.ROLLED_BACK}
+
+
+class Died(BaseException):
+    """The runner's process is gone. No handler of the portal's may catch it."""
+
+
+class Dice:
+    """Lets a runner die at the n-th place it passes; never while it is not armed."""
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def passes(self) -> None:
+        """Count one place.
+
+        Raises:
+            Died: it was the last.
+        """
+        if self.left is not None:
+            self.left -= 1
+            if self.left <= 0:
+                self.left = None
+                raise Died
+
+
+class Here(Executor):
+    """Runs jobs in this process, one after the other; the runner may die before and after each."""
+
+    def __init__(self, dice: Dice) -> None:
+        self._dice = dice
+
+    def submit(self, call: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """Do it now."""
+        self._dice.passes()
+        future: Future[Any] = Future()
+        future.set_result(call(*arguments, **named))
+        self._dice.passes()
+        return future
+
+
+class Moving(RuleBasedStateMachine):
+    """One migration, the objects people have put at its source, and the root that its location has to name."""
+
+    moves: ClassVar[Moves]
+    dice: ClassVar[Dice]
+    numbers: ClassVar[Iterator[int]] = count()
+
+    @initialize(keys=st.sets(st.sampled_from(KEYS), min_size=1), wishes=st.integers(0, 3).map(lambda left: 3 - left))
+    def begin(self, keys: set[str], wishes: int) -> None:
+        """Make a move and go a part of the way: planned, started, ready, or cut over."""
+        base = self.moves.base / f"case-{next(self.numbers)}"
+        self.source, self.target = base / "source", base / "target"
+        self.objects = {key: f"{key} at first".encode() for key in sorted(keys)}
+        fill(self.source, self.objects)
+        self.storage = self.moves.register(self.source)
+        with self.moves.portal.write_as("ada") as work:
+            new = migrations.NewMigration(self.storage, str(self.target))
+            self.uid = migrations.create_migration(work, new).id
+        self.is_listed = True
+        if wishes:
+            self._work(60)
+            self._wish(migrations.start)
+        if wishes > 1:
+            self._work(60)
+        if wishes > 2:
+            self.a_person_cuts_over()
+
+    # What people do
+
+    @rule(
+        wish=st.sampled_from(
+            [
+                migrations.start,
+                migrations.start,
+                migrations.pause,
+                migrations.resume,
+                migrations.retry,
+                migrations.retry,
+                migrations.request_rollback,
+                migrations.request_rollback,
+                migrations.cancel,
+            ]
+        )
+    )
+    def a_person_wishes(self, wish: Callable[[Work, str], object]) -> None:
+        self._wish(wish)
+        if wish is migrations.retry and self.state is S.READY:
+            self.is_listed = True
+
+    @rule()
+    def a_person_cuts_over(self) -> None:
+        self._wish(lambda work, uid: migrations.request_cut_over(work, uid, migrations.CutOver("source", True)))
+
+    @rule(workers=st.sampled_from([None, 1]), errors=st.sampled_from([None, 1, 50]), is_night=st.booleans())
+    def a_person_changes_limits_and_times(self, workers: int | None, errors: int | None, is_night: bool) -> None:
+        limits = Limits(workers=workers, errors=errors, concurrency=2 if workers else None)
+        self._wish(lambda work, uid: migrations.set_limits(work, uid, limits))
+        soon = datetime.now(UTC) + timedelta(hours=2)
+        between = f"{soon:%H:%M}-{soon + timedelta(hours=1):%H:%M}" if is_night else ""
+        self._wish(lambda work, uid: migrations.set_times(work, uid, Times(None, between, "UTC")))
+
+    @precondition(lambda self: self.state not in _CLOSED)
+    @rule(key=st.sampled_from(KEYS), text=st.sampled_from(["again", "changed", ""]))
+    def somebody_writes_at_the_source(self, key: str, text: str) -> None:
+        self.objects[key] = text.encode()
+        fill(self.source, {key: self.objects[key]})
+        self.is_listed = False
+
+    @precondition(lambda self: self.state not in _CLOSED and len(self.objects) > 1)
+    @rule(data=st.data())
+    def somebody_deletes_at_the_source(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.objects)))
+        del self.objects[key]
+        (self.source / key).unlink()
+        self.is_listed = False
+
+    # What a runner does
+
+    @rule(most=st.integers(1, 30))
+    def a_runner_works(self, most: int) -> None:
+        self._work(most)
+
+    @rule(places=st.integers(1, 40))
+    def a_runner_works_and_dies(self, places: int) -> None:
+        self.dice.left = places
+        try:
+            self._work(60)
+        except Died:
+            pass
+        finally:
+            self.dice.left = None
+
+    def _work(self, most: int) -> None:
+        with self.moves.portal.app.app_context():
+            runner = self.moves.runner()
+            runner._beat()
+            lease = runner._take()
+            if lease is None:
+                return
+            drive = Drive(runner._tools, lease)
+            for _ in range(most):
+                try:
+                    if not step(drive):
+                        break
+                except Interrupted:
+                    continue
+            with database.write() as session:
+                give_back(session, lease)
+
+    def _wish(self, service: Callable[[Work, str], object]) -> None:
+        try:
+            with self.moves.portal.write_as("ada") as work:
+                service(work, self.uid)
+        except PortalError:
+            return  # the table says no, and says it in words
+
+    # What holds at any time
+
+    @property
+    def state(self) -> MigrationState:
+        with self.moves.row(self.uid) as row:
+            return MigrationState(row.state)
+
+    @invariant()
+    def the_location_names_the_root_that_the_state_says(self) -> None:
+        with self.moves.portal.read_as("ada") as work:
+            state = work.session.scalar(select(Migration.state).where(Migration.uid == self.uid))
+            root = work.session.scalar(select(Storage.root).where(Storage.uid == self.storage))
+        assert root == str(self.target if state in SWITCHED else self.source), state
+
+    @invariant()
+    def the_source_is_as_people_left_it(self) -> None:
+        assert contents(self.source) == self.objects
+
+    @invariant()
+    def what_is_ready_or_cut_over_is_there(self) -> None:
+        state = self.state
+        if state is S.READY and self.is_listed:
+            assert contents(self.target) == self.objects
+        if state in {S.CUT_OVER, S.SOAKING}:
+            assert contents(self.target) == self.objects
+
+    def teardown(self) -> None:
+        """Bring it to an end from wherever it is: then nothing of the portal's own is left on either side."""
+        if not hasattr(self, "uid"):
+            return
+        self.dice.left = None
+        self._wish(lambda work, uid: migrations.set_times(work, uid, Times()))
+        self._wish(lambda work, uid: migrations.set_limits(work, uid, Limits()))
+        for _ in range(20):
+            self._work(100)
+            state = self.state
+            if state in {S.SOAKING, S.CANCELLED, S.ROLLED_BACK, S.FAILED}:
+                break
+            events = MOVES[state]
+            if E.CUT_OVER in events:
+                self.a_person_cuts_over()
+            elif E.START in events:
+                self._wish(migrations.start)
+            else:
+                self._wish(migrations.resume if E.RESUME in events else migrations.retry)
+        view = self.moves.view(self.uid)
+        assert view.state in {S.SOAKING, S.CANCELLED, S.ROLLED_BACK}, (view.state, view.wish, view.message)
+        self.the_location_names_the_root_that_the_state_says()
+        assert contents(self.source) == self.objects
+        there = contents(self.target) if self.target.exists() else {}
+        if view.state is S.CANCELLED:
+            assert set(there) <= set(KEYS), "the portal's own temporaries were left"
+        else:
+            assert there == self.objects
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """One database is enough here: what differs between them is below the services."""
+    return "sqlite"
+
+
+@pytest.fixture
+def dice(monkeypatch: pytest.MonkeyPatch) -> Dice:
+    """Dice that every transaction of a runner passes three times."""
+    made, writing = Dice(), Drive.writing
+
+    @contextmanager
+    def dangerous(drive: Drive) -> Iterator[Held]:
+        made.passes()
+        with writing(drive) as held:
+            yield held
+            made.passes()
+        made.passes()
+
+    monkeypatch.setattr(Drive, "writing", dangerous)
+    return made
+
+
+def test_a_runner_that_dies_again_and_again_gets_there_and_back(
+    portal: Portal, world: World, local_base: Path, dice: Dice
+) -> None:
+    moves, chance, deaths = Moves(portal, Here(dice), cast(Any, None), local_base), Random(20261123), 0
+    objects = {key: f"{key} at first".encode() for key in KEYS}
+    fill(local_base / "source", objects)
+    storage = moves.register(local_base / "source")
+    with portal.write_as("ada") as work:
+        uid = migrations.create_migration(work, migrations.NewMigration(storage, str(local_base / "target"))).id
+    cut_over = migrations.CutOver("source", True)
+    for wish, state in (
+        (lambda work: None, S.PLANNED),
+        (lambda work: migrations.start(work, uid), S.READY),
+        (lambda work: migrations.request_cut_over(work, uid, cut_over), S.SOAKING),
+        (lambda work: migrations.request_rollback(work, uid), S.ROLLED_BACK),
+    ):
+        with portal.write_as("ada") as work:
+            wish(work)
+        for _ in range(200):
+            if moves.state(uid) is state:
+                break
+            dice.left = chance.randint(2, 14)
+            try:
+                moves.drive()
+            except Died:
+                deaths += 1
+            dice.left = None
+        assert moves.state(uid) is state, moves.view(uid).message
+        root = local_base / ("target" if state is S.SOAKING else "source")
+        assert moves.storage(storage).root == str(root)
+        assert contents(local_base / "source") == objects
+    assert contents(local_base / "target") == objects
+    assert deaths >= 15, "it died too seldom to say anything"
+
+
+def test_whatever_people_wish_and_wherever_runners_die_a_move_ends_whole(
+    portal: Portal, world: World, local_base: Path, dice: Dice
+) -> None:
+    Moving.moves = Moves(portal, Here(dice), cast(Any, None), local_base)
+    Moving.dice = dice
+    run_state_machine_as_test(
+        Moving,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=12,
+            deadline=None,
+            derandomize="STATEFUL_EXAMPLES" not in os.environ,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
