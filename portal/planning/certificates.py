@@ -98,9 +98,10 @@ def _contradictions(statement: Mapping[str, Any]) -> Iterable[str]:
     if sum(entry["count"] for entry in outcomes.values()) != manifest["count"] or objects["count"] != manifest["count"]:
         yield "The outcomes do not add up to the number of objects in the manifest."
     moved = [outcomes[outcome.value] for outcome in sorted(MOVED) if outcome.value in outcomes]
-    for unit in ("count", "bytes"):
-        if sum(entry[unit] for entry in levels.values()) != sum(entry[unit] for entry in moved):
-            yield f"The levels do not add up to what was copied or equal already, in {unit}."
+    for name in ("levels", "hashes"):
+        for unit in ("count", "bytes"):
+            if sum(entry[unit] for entry in objects[name].values()) != sum(entry[unit] for entry in moved):
+                yield f"The {name} do not add up to what was copied or equal already, in {unit}."
     if objects["level"] != weakest({name: entry["count"] for name, entry in levels.items()}):
         yield "The level is not the weakest one of the objects."
     _digest(manifest["root"])

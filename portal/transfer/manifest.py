@@ -38,7 +38,9 @@ class ManifestSegment:
         digest: hex SHA-256 of its lines, as of every segment.
         root: hex root of the tree over its lines.
         first: its first key.
-        counts: objects and bytes by outcome (`outcome copied`) and by level (`level read_back`).
+        counts: objects and bytes by outcome (`outcome copied`); of those that lie at the target as moved, also by level
+            (`level read_back`) and by what their content is known by: `hash sha256` of what was read here, else
+            `hash md5_of_server`.
     """
 
     path: str
@@ -249,6 +251,7 @@ class _Tally:
         names = [f"outcome {result.outcome.value}"]
         if result.outcome in MOVED:
             names.append(f"level {LEVEL_NAMES[result.level]}")
+            names.append(f"hash {'sha256' if result.sha256 else 'md5_of_server' if result.md5 else 'none'}")
         for name in names:
             self.numbers[name] += 1
             self.sizes[name] += result.size_bytes

@@ -22,10 +22,17 @@ LEVELS = {
     "none": ("None", "not verified"),
 }
 
+#: What the content of a moved object is known by.
+HASHES = {
+    "sha256": "Known by the SHA-256 of what was read here",
+    "md5_of_server": "Known by the MD5 that the server computed on both sides, not read here",
+    "none": "Without a hash",
+}
+
 #: What became of objects, in the order people ask.
 OUTCOMES = {
-    "copied": "Copied and verified",
-    "already_equal": "Equal at the target already, proven by hashes of both sides",
+    "copied": "Copied",
+    "already_equal": "Equal at the target already, so not copied",
     "removed": "Deleted at the source while it was moved, taken away at the target too",
     "left": "The target's own, not touched and not verified",
     "missing": "Gone from the source before it could be copied",
@@ -84,10 +91,12 @@ def key() -> Response:
 
 
 def _levels(statement: dict[str, Any]) -> list[tuple[str, str]]:
-    return [
+    """Return how moved objects were verified, and what their content is known by."""
+    rows = [
         (LEVELS.get(name, (name, ""))[0], f"{_amount(entry)}, {LEVELS.get(name, ('', 'as named'))[1]}")
         for name, entry in statement["objects"]["levels"].items()
     ]
+    return rows + [(HASHES.get(name, name), _amount(entry)) for name, entry in statement["objects"]["hashes"].items()]
 
 
 def _outcomes(statement: dict[str, Any]) -> list[tuple[str, str]]:

@@ -31,6 +31,8 @@ NOT_PAGES = {
     "artifacts.objects",
     "artifacts.export",
     "migration_controls.export",
+    "certificates.download",
+    "certificates.key",
     # Only of an instance that is attached to a real database: tests/clients asks for it.
     "registries.comparison",
 }
@@ -85,6 +87,9 @@ def examples(scene: Scene, s3_server: S3Server) -> dict[str, list[str]]:
         "migrations.cancel": [f"/migrations/{moves[MigrationState.PLANNED]}/cancel"],
         "migrations.cut_over": [f"/migrations/{moves[MigrationState.READY]}/cut-over"],
         "migrations.roll_back": [f"/migrations/{moves[MigrationState.SOAKING]}/roll-back"],
+        "certificates.show": [
+            f"/migrations/{moves[state]}/certificate" for state in (MigrationState.SOAKING, MigrationState.ROLLED_BACK)
+        ],
         "migrations.release": [f"/migrations/{moves[MigrationState.SOAKING]}/release"],
         "infrastructure.index": [
             "/infrastructure?type=s3&sort=-root",

@@ -94,6 +94,7 @@ def test_a_certificate_states_what_was_done(
         "count": len(objects),
         "outcomes": {"copied": {"count": len(objects), "bytes": size}},
         "levels": {"read_back": {"count": len(objects), "bytes": size}},
+        "hashes": {"sha256": {"count": len(objects), "bytes": size}},
         "level": "read_back",
         "moved_count": len(objects),
         "moved_bytes": size,

@@ -76,7 +76,7 @@ def statement_of(work: Work, migration: Migration) -> dict[str, Any]:
             "hash": "SHA-256",
             "tree": "RFC 6962 over the lines of each segment, and over the segments",
         },
-        "hashes": {"content": ["SHA-256", "MD5"], "at": "source, in one reading"},
+        "target_checksums": plan.get("proof"),
     }
 
 
@@ -112,7 +112,7 @@ def _steps(work: Work, migration: Migration) -> dict[str, Any]:
 
 
 def _objects(manifest: dict[str, Any]) -> dict[str, Any]:
-    counts: dict[str, dict[str, dict[str, int]]] = {"outcome": {}, "level": {}}
+    counts: dict[str, dict[str, dict[str, int]]] = {"outcome": {}, "level": {}, "hash": {}}
     for name, (count, size) in sorted(manifest["counts"].items()):
         kind, _, value = name.partition(" ")
         counts[kind][value] = {"count": count, "bytes": size}
@@ -121,6 +121,7 @@ def _objects(manifest: dict[str, Any]) -> dict[str, Any]:
         "count": manifest["count"],
         "outcomes": counts["outcome"],
         "levels": levels,
+        "hashes": counts["hash"],
         "level": weakest({name: entry["count"] for name, entry in levels.items()}),
         "moved_count": sum(entry["count"] for entry in levels.values()),
         "moved_bytes": sum(entry["bytes"] for entry in levels.values()),

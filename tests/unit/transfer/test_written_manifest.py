@@ -92,11 +92,14 @@ def test_counts_say_what_became_of_objects_and_how_they_were_verified(write: Wri
     results = [
         moved("a", 1),
         moved("b", 2, level=Level.SERVER),
-        ObjectResult("c", 4, Outcome.ALREADY_EQUAL, level=Level.READ_BACK),
+        ObjectResult("c", 4, Outcome.ALREADY_EQUAL, md5="cd", level=Level.READ_BACK),
         ObjectResult("d", 8, Outcome.LEFT),
         ObjectResult("e", 16, Outcome.COPIED),
     ]
     assert write(results).counts == {
+        "hash md5_of_server": (1, 4),
+        "hash none": (1, 16),
+        "hash sha256": (2, 3),
         "level none": (1, 16),
         "level read_back": (2, 5),
         "level server": (1, 2),
