@@ -258,7 +258,7 @@ def test_the_page_shows_what_is_signed(moves: Moves, made: str, certificate: dic
         certificate["signature"],
         certificate["statement"]["manifest"]["root"],
         "Read back",
-        "Copied and verified",
+        "Known by the SHA-256",
     ):
         assert text.replace("+", "&#43;") in page.text or text in page.text
     assert "This move was rolled back." not in page.text
