@@ -1,5 +1,6 @@
 """The ways out of a migration: rolled back, or cancelled. What was copied stays where it is."""
 
+from portal.backends.local import remove_made
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import remove_marker, remove_temporaries
@@ -71,6 +72,8 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         answer = drive.run(call, *arguments, is_short=True)
         if answer.error:
             problems.append(answer.error)
+    if made := facts.plan.get("made"):
+        drive.run(remove_made, made, is_short=True)  # what is in use by now stays
     with drive.writing() as held:
         row = held.migration
         count = ledger.copied_total(held.work.session, row.id)

@@ -5,7 +5,7 @@ survive the trip between processes.
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,10 +57,12 @@ class Inspection:
     Attributes:
         warnings: for people; nothing in them refuses.
         proof: which checksums of the target are evidence.
+        made: directories that were made for the look, outermost first.
     """
 
     warnings: tuple[str, ...]
     proof: Proof
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,11 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
     moves_database = not is_repoint and any(door.lies_in(source_root.text) for door in aims.doors)
     check_way(ends.source)
     check_way(ends.target)
-    if ends.target.root.type is StorageType.LOCAL:
-        from portal.backends.local.backend import create_local_root
-
-        create_local_root(ends.target.root)
-    with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
+    with (
+        _made_for(ends.target) as made,
+        opened(ends.source, timeouts=BULK) as source,
+        opened(ends.target, timeouts=BULK) as target,
+    ):
         if not moves_database and not is_repoint:
             _refuse_database(source)
         if moves_database and target.info(DATABASE_KEY) is not None:
@@ -143,7 +145,15 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
         _refuse_foreign(target, aims.target_uid or aims.storage_uid)
         _probe(target, aims.storage_uid)
         proof = target.prove(aims.storage_uid)
-    return Inspection((*told, *warnings), proof)
+    return Inspection((*told, *warnings), proof, made)
+
+
+def _made_for(target: Door) -> AbstractContextManager[tuple[str, ...]]:
+    if target.root.type is not StorageType.LOCAL:
+        return nullcontext(())
+    from portal.backends.local import made_root
+
+    return made_root(target.root)
 
 
 def _refuse_database(source: Backend) -> None:

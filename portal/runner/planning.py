@@ -23,6 +23,8 @@ def check(drive: Drive, facts: Facts) -> bool:
     found: Inspection = answer.value
     with drive.writing() as held:
         held.note(warnings=[*facts.plan.get("place_warnings", []), *found.warnings], proof=asdict(found.proof))
+        if found.made:
+            held.note(made=list(found.made))
     return True
 
 

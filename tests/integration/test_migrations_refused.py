@@ -40,6 +40,26 @@ def test_it_refuses_a_target_that_is_marked_by_another_location(moves: Moves, so
     assert picture(local_base / "new") == before
 
 
+def test_a_move_that_is_cancelled_leaves_no_empty_folder_of_its_own(moves: Moves, local_base: Path) -> None:
+    (local_base / "empty").mkdir()
+    (local_base / "theirs").mkdir()
+    uid = moves.register(local_base / "empty")
+    made = moves.copy(uid, local_base / "theirs/not there/new")
+    assert (local_base / "theirs/not there/new").is_dir()
+    assert moves.wish(migrations.cancel, made).state is State.CANCELLED
+    assert list((local_base / "theirs").iterdir()) == []
+    made = moves.copy(uid, local_base / "theirs/not there/new")
+    (local_base / "theirs/not there/since").write_text("somebody's")
+    assert moves.wish(migrations.cancel, made).state is State.CANCELLED
+    assert [path.name for path in (local_base / "theirs/not there").iterdir()] == ["since"]
+
+
+def test_a_look_that_fails_leaves_no_folder_either(moves: Moves, source: Path, local_base: Path) -> None:
+    fill(source, {".lamindb/lamin.db": b"SQLite format 3\0"})
+    assert moves.state(moves.plan(moves.register(source), local_base / "new")) is State.FAILED
+    assert not (local_base / "new").exists()
+
+
 def test_it_takes_a_target_that_carries_its_own_marker(moves: Moves, source: Path, local_base: Path) -> None:
     uid = moves.register(source)
     fill(local_base / "new", {MARKER_KEY: marker_of(uid)})

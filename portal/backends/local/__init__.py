@@ -4,6 +4,7 @@ Empty directories are no objects. Symbolic links are followed while they stay in
 (links leading out, devices, names that are not UTF-8) is told by `list_skipped`.
 """
 
-from portal.backends.local.backend import LocalBackend, create_local_root
+from portal.backends.local.backend import LocalBackend
+from portal.backends.local.making import create_local_root, made_root, remove_made
 
-__all__ = ["LocalBackend", "create_local_root"]
+__all__ = ["LocalBackend", "create_local_root", "made_root", "remove_made"]

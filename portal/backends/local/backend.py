@@ -34,16 +34,6 @@ _NAME_MAX: Final = 255
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def create_local_root(root: Root) -> None:
-    """Make the directory of a local root, with those above it. Backends never do: a missing mount would go unseen.
-
-    Raises:
-        StorageError: the directory cannot be made.
-    """
-    with translated(root.path, action="write"):
-        os.makedirs(root.path, exist_ok=True)
-
-
 class LocalBackend:
     """A directory on this host. Holds nothing open between calls, so any number of threads may use it."""
 
