@@ -157,9 +157,15 @@ def sweep(page: MigrationPage) -> list[tuple[str, object]]:
     pairs.append(("Brought over since the cut-over", f"{format_count(brought)} {noun}"))
     if found.get("last_found_at"):
         pairs.append(("Last new object", _when(found["last_found_at"], page)))
-    pairs.append(("Looked at next", show_when(view.sweep_at, page.now) if view.sweep_at else None))
+    pairs.append(("Looked at next", _next_words(view.sweep_at, page.now)))
     pairs.append(("Can be released", release_words(page)))
     return pairs
+
+
+def _next_words(at: datetime | None, now: datetime) -> object:
+    if at is None or at > now:
+        return at and show_when(at, now)
+    return "now, as soon as a runner is free"
 
 
 def sweep_lists(page: MigrationPage) -> list[tuple[str, list[str]]]:

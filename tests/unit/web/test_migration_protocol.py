@@ -134,6 +134,8 @@ def test_sweeps_are_told_while_it_soaks_and_the_old_root_is_left() -> None:
     noise = Noise("", "", None)
     shown = dict(migration_protocol.sweep(page(state=State.SOAKING, noise=noise)))
     assert (shown["Last looked at"], shown["Can be released"]) == ("not yet", "after the first look at the old root")
+    due = page(state=State.SOAKING, noise=noise, sweep_at=NOON - timedelta(seconds=1))
+    assert dict(migration_protocol.sweep(due))["Looked at next"] == "now, as soon as a runner is free"
     found = {
         "at": NOON.isoformat(),
         "brought": 1,
