@@ -14,6 +14,7 @@ from portal.lamindb.registry.opening import open_registry
 from portal.models import Migration
 from portal.planning.states import MigrationState
 from portal.services import migrations
+from portal.services.migrations.certificate import get_certificate
 from portal.services.registries.care import detach_instance
 from portal.values import MARKER_KEY
 from tests.clients.conftest import MakeInstance, NewInstance
@@ -59,6 +60,9 @@ def test_every_instance_that_refers_to_the_location_follows(
     Path(roots[0]).rename(tmp_path / "put away")
     assert root_there(other, uid) == root_there(instance, uid) == roots[1]
     assert other.client.run("read", uid=adopted) == content
+    switch = get_certificate(desk.units, migration)["statement"]["switch"]
+    parts = [(row["part"], row["fence"], row["name"]) for row in switch["instances"]]
+    assert (switch["fence"], parts) == ("real", [("decides", "real", "lab/real"), ("follows", "real", None)])
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
