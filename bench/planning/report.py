@@ -22,7 +22,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What planning one size took. `listing_seconds`: making up both listings alone, which is in the wall time too."""
+    """What planning one size took. `listing_seconds`: CPU to make up both listings, which is in the rest too."""
 
     count: int
     shard_count: int
