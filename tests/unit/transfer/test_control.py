@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ from portal.transfer.control import MOST_PASSING, Control, Stopped, read_progres
 from portal.transfer.limits import Limits, read_limits, write_limits
 
 PASSING, PERMANENT = Unreachable("No answer.", retryable=True), AccessRefused("No.")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
 
 
 def seconds_for(control: Control, chunks: int, chunk_bytes: int) -> float:
@@ -24,7 +32,8 @@ def seconds_for(control: Control, chunks: int, chunk_bytes: int) -> float:
 def test_bytes_are_slowed_to_the_limit(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.json")
     write_limits(path, Limits(bytes_per_second=1_000_000))
-    assert 0.4 <= seconds_for(Control(None, None, 9, path), 10, 50_000) <= 1.5
+    # At the least; how much longer it takes is a matter of the machine.
+    assert 0.4 <= seconds_for(Control(None, None, 9, path), 10, 50_000) <= 15
 
 
 def test_threads_share_the_limit(tmp_path: Path) -> None:
@@ -40,18 +49,19 @@ def test_threads_share_the_limit(tmp_path: Path) -> None:
     assert time.monotonic() - started >= 0.7
 
 
-def test_a_limit_that_is_lifted_ends_a_wait_under_way_within_two_seconds(tmp_path: Path) -> None:
+def test_a_limit_that_is_lifted_ends_a_wait_under_way_at_once(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.json")
     write_limits(path, Limits(bytes_per_second=1000))
     control = Control(None, None, 9, path)
     threading.Timer(0.3, write_limits, (path, Limits())).start()
-    assert seconds_for(control, 1, 1_000_000) < 2
+    # It would take a quarter of an hour.
+    assert seconds_for(control, 1, 1_000_000) < 20
 
 
 def test_a_limit_set_in_mid_shard_is_heeded(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.json")
     control = Control(None, None, 9, path)
-    assert seconds_for(control, 100, 1_000_000) < 0.5
+    assert seconds_for(control, 100, 1_000_000) < 20
     write_limits(path, Limits(bytes_per_second=1_000_000))
     time.sleep(0.6)
     assert seconds_for(control, 4, 200_000) >= 0.5
@@ -62,7 +72,7 @@ def test_a_shard_told_to_stop_does_not_wait_for_its_limit(tmp_path: Path) -> Non
     write_limits(path, Limits(bytes_per_second=1000))
     control = Control(str(stop), None, 9, path)
     threading.Timer(0.3, stop.touch).start()
-    assert seconds_for(control, 1, 1_000_000) < 2
+    assert seconds_for(control, 1, 1_000_000) < 20
     with pytest.raises(Stopped):
         control.check()
 
@@ -78,17 +88,19 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
             with lock:
                 inside[0] += 1
                 most[at] = max(most[at], inside[0])
-            go_on.wait(10)
+            go_on.wait(90)
             with lock:
                 inside[0] -= 1
 
     threads = [threading.Thread(target=work, args=(0,)) for _ in range(6)]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    wait_for(lambda: most[0] >= 2)
+    time.sleep(0.3)
     assert most[0] == 2
     write_limits(path, Limits(concurrency=5))
-    time.sleep(1.2)
+    wait_for(lambda: most[0] >= 5)
+    time.sleep(0.3)
     assert most[0] == 5
     go_on.set()
     for thread in threads:
