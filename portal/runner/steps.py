@@ -241,6 +241,13 @@ def _words(bad: dict[str, int]) -> str:
         "missing": "gone from the source",
         "mismatch": "read back differently",
         "rotten": "not as LaminDB recorded them",
+        "access_refused": "refused for lack of a right",
+        "object_archived": "archived",
+        "name_refused": "of a name that was refused",
+        "object_not_found": "not found",
+        "object_exists": "taken meanwhile",
+        "content_mismatch": "changed on the way",
+        "unreachable": "without an answer",
     }
     parts = [f"{names.get(kind, kind)}: {count:,}" for kind, count in sorted(bad.items())]
     return f"Objects {', '.join(parts)}."
