@@ -108,8 +108,13 @@ def move(page: Page, demo: Demo) -> None:
     page.get_by_label("Target", exact=True).select_option(label="A directory")
     page.get_by_label("New root").fill(str(demo.target))
     page.get_by_role("button", name="Make the plan").click()
-    page.get_by_role("button", name="Start the move").click(timeout=60_000)
-    page.wait_for_function("() => /[2-9]\\d\\.\\d %/.test(document.querySelector('#migration-live').innerText)")
+    page.get_by_role("button", name="Start the move").wait_for(timeout=60_000)
+    # So little would be there at once; a limit also shows what one looks like.
+    page.get_by_role("link", name="Limits").click()
+    page.get_by_label("Bandwidth").fill("1 MiB/s")
+    page.get_by_role("button", name="Set the limits").click()
+    page.get_by_role("button", name="Start the move").click()
+    page.wait_for_function("() => /[4-8]\\d\\.\\d %/.test(document.querySelector('#migration-live').innerText)")
 
 
 def take_all(browser: Browser, demo: Demo) -> None:
