@@ -103,6 +103,26 @@ def test_the_quick_way_tells_no_errors_of_its_own() -> None:
         assert caught.value.retryable
 
 
+@pytest.mark.parametrize(("there", "in_bulk"), [(b"ours", True), (b"ours", False), (b"else", True)])
+def test_a_write_whose_answer_was_lost_is_ours_where_nothing_was_before(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch, there: bytes, in_bulk: bool
+) -> None:
+    def lose(key: str, data: bytes) -> None:
+        s3.replace("a", there)
+
+    def refuse(full: str, **_: object) -> None:
+        raise ObjectExists("taken")
+
+    monkeypatch.setattr(s3._quick, "put", lose)
+    monkeypatch.setattr(s3, "_create", refuse)
+    if there == b"ours" and in_bulk:
+        assert s3.write("a", [b"ours"], size_bytes=4, in_bulk=True).etag == md5(b"ours")
+        return
+    with pytest.raises(ObjectExists):
+        s3.write("a", [b"ours"], size_bytes=4, in_bulk=in_bulk)
+    assert [found.etag for found in s3.list_objects()] == [md5(there)]
+
+
 def test_what_an_upload_in_parts_was_made_of_is_told(s3: S3Backend) -> None:
     data = secrets.token_bytes(12 * MEBIBYTE)
     written = put(s3, "large", data)

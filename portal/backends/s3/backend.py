@@ -159,7 +159,14 @@ class S3Backend:
             check_size(key, len(piece.body), size_bytes)
             if self._quick and size_bytes <= QUICK_BYTES and (etag := self._quick.put(full, piece.body)):
                 return ObjectInfo(key, size_bytes, None, etag)
-            answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
+            try:
+                answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
+            except ObjectExists:
+                # Nothing was there a moment ago: an earlier try may have arrived, and only its answer was lost.
+                there = self.info(key) if in_bulk else None
+                if there is None or there.etag != piece.md5.hex():
+                    raise
+                return there
             return info_of(key, size_bytes, answer)
         raise StorageError(f"{key} has no content.")
 
