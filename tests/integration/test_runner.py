@@ -145,11 +145,11 @@ class CountingExecutor(Executor):
 
 
 def test_two_runners_at_once_copy_each_shard_once(moves: Moves, source: Path, local_base: Path) -> None:
-    fill(source, many(120))
+    fill(source, many(900))
     counting = CountingExecutor(moves.executor)
     moves.executor = counting
     uids = [begin(moves, moves.register(source), local_base / "new")]
-    fill(local_base / "second", many(60))
+    fill(local_base / "second", many(300))
     uids.append(begin(moves, moves.register(local_base / "second"), local_base / "new-second"))
     runners = [moves.runner(f"portal-host/{number}") for number in (1, 2)]
 
