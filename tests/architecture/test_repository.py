@@ -78,7 +78,7 @@ def test_the_test_tools_run_beside_exactly_what_the_portal_runs_on(texts: dict[s
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
-        ("pip install --extra-index" + "-url x", INDEX),
+        ("pip install --extra-" + "index-" + "url x", INDEX),
         ("-----BEGIN RSA PRIVATE" + " KEY-----", SECRETS["a private key"]),
         ("key = AKIA" + "Q" * 16, SECRETS["an AWS access key"]),
         ("import x  # noqa" + "\n", BARE_SILENCE),

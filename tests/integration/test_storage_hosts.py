@@ -139,7 +139,7 @@ def test_what_is_here_is_looked_at_before_it_counts_as_here(portal: Portal, afar
 
 
 def test_a_root_outside_of_the_base_directories_does_not_become_ours(portal: Portal, node: str) -> None:
-    secret = register_as(portal, "ada", RegisterLocal("/root/secrets", host=node)).uid or ""
+    secret = register_as(portal, "ada", RegisterLocal("/srv/secrets", host=node)).uid or ""
     with pytest.raises(Refused, match="is not allowed"):
         rehost(portal, secret, "portal-host")
 

@@ -6,7 +6,7 @@ from portal.errors import InputError
 from portal.planning.roots import expand_local, is_local, local_root, parse_root
 from portal.values import StorageType
 
-HOME, CWD = "/home/ada", "/work/here"
+HOME, CWD = "/home/ada", "/projects/here"
 
 
 def normal(text: str) -> str:
@@ -20,9 +20,9 @@ def normal(text: str) -> str:
         ("/nfs/data/", "/nfs/data"),
         ("/a//b/../c/", "/a/c"),
         ("//a/b", "/a/b"),
-        ("rel", "/work/here/rel"),
-        ("./rel/", "/work/here/rel"),
-        ("../up", "/work/up"),
+        ("rel", "/projects/here/rel"),
+        ("./rel/", "/projects/here/rel"),
+        ("../up", "/projects/up"),
         ("~", "/home/ada"),
         ("~/x", "/home/ada/x"),
         ("/Data/Ä b", "/Data/Ä b"),
@@ -121,7 +121,7 @@ def test_it_takes_a_root_of_exactly_255_characters() -> None:
 
 
 def test_it_leaves_dot_dot_in_a_path_that_a_caller_resolves() -> None:
-    assert expand_local("link/../x", home=HOME, cwd=CWD) == "/work/here/link/../x"
+    assert expand_local("link/../x", home=HOME, cwd=CWD) == "/projects/here/link/../x"
 
 
 def test_it_refuses_a_relative_path_as_resolved() -> None:
