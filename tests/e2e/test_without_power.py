@@ -1,4 +1,4 @@
-"""A power cut in mid-move. The last file, since it kills the portal that a test process's journeys share."""
+"""A power cut in mid-move."""
 
 import pytest
 from playwright.sync_api import Page, expect
