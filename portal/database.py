@@ -29,6 +29,7 @@ from portal.models import Base
 
 __all__ = [
     "Session",
+    "close_connections",
     "db",
     "init_database",
     "is_current",
@@ -83,6 +84,16 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if _is_writing.get() else "BEGIN")
+
+
+def close_connections() -> None:
+    """Close the app's idle connections, before a fork: a child must use none of its parent's.
+
+    SQLite's locks do not pass on to a child that believes it holds them, and two processes that talk to PostgreSQL
+    over one socket garble both.
+    """
+    db.session.remove()
+    db.engine.dispose()
 
 
 @contextmanager

@@ -40,10 +40,12 @@ def serve(context: Context, bind: str | None) -> None:
 
 def _print_welcome(context: Context, url: str) -> None:
     """Print the address and, on an empty portal, the one-time set-up link."""
-    with context.app.app_context(), database.write() as session:
-        actor = Actor(account_id=None, handle="command line", via="cli")
-        vault = context.app.extensions["portal_vault"]
-        token = make_setup_link(Work(session, actor, datetime.now(UTC), context.settings, vault))
+    with context.app.app_context():
+        with database.write() as session:
+            actor = Actor(account_id=None, handle="command line", via="cli")
+            vault = context.app.extensions["portal_vault"]
+            token = make_setup_link(Work(session, actor, datetime.now(UTC), context.settings, vault))
+        database.close_connections()  # gunicorn forks after this
     click.echo(f"The portal listens on {url}")
     if token is not None:
         click.echo(f"It has no account yet. Set it up once, within a day: {url}/setup/{token}")

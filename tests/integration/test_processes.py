@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from portal.cli.main import cli
 from portal.config import Settings, read_settings
 from portal.database import upgrade
 from tests.integration.moves import wait_for
-from tests.integration.real_processes import PORTAL, children_of, environment_of, is_group_alive, running
+from tests.integration.real_processes import PORTAL, child_ids_of, children_of, environment_of, is_group_alive, running
 from tests.servers import free_port
 
 pytestmark = pytest.mark.timeout(300)
@@ -153,6 +153,27 @@ def test_the_portal_stops_in_order_whatever_a_browser_keeps_open_and_leaves_no_p
     assert "runner stopped" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert len(re.findall(r"/setup/\S+", log.read_text())) == 1
+
+
+def test_the_process_that_gunicorn_forks_from_has_no_database_open(
+    environment: dict[str, str], settings: Settings, tmp_path: Path
+) -> None:
+    log = tmp_path / "portal.log"
+    with running("up", environment=environment | {"PORTAL_LOG_LEVEL": "INFO"}, log=log) as process:
+        parent = started(environment, log, process)["serve"]
+        [child] = child_ids_of(parent)
+        database = settings.database_url.removeprefix("sqlite:///")
+        open_in = {each for each in (parent, child, process.pid) if any(database in path for path in open_files(each))}
+    assert open_in == {child}
+
+
+def open_files(process_id: int) -> list[str]:
+    """Return what a process has open."""
+    found = []
+    for path in Path(f"/proc/{process_id}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(path.readlink()))
+    return found
 
 
 @pytest.mark.parametrize("victim", ["runner", "serve"])
