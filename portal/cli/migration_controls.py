@@ -1,4 +1,4 @@
-"""`portal migration limit`, `schedule` and `errors`: what may be changed, and looked at, while a move runs."""
+"""`portal migration pause`, `resume`, `check`, `limit`, `schedule`, `errors`: what may be changed while a move runs."""
 
 import csv
 import sys
@@ -9,13 +9,50 @@ import click
 
 from portal.cli.context import Context
 from portal.cli.main import json_option, pass_context, print_result, print_rows
-from portal.cli.migration_records import finish, parse_times
-from portal.cli.migrations import at_option, between_option, migration, zone_option
+from portal.cli.migration_records import finish, follow, parse_times
+from portal.cli.migrations import at_option, between_option, migration, wait_option, zone_option
 from portal.errors import InputError
+from portal.planning.states import MigrationState
 from portal.planning.throttle import parse_bandwidth, words_for_bandwidth
 from portal.services import migrations
 from portal.services.migrations import ExceptionQuery, Limits, MigrationView
 from portal.services.migrations.exceptions import EXPORT_COLUMNS
+
+
+@migration.command("pause")
+@click.argument("uid", metavar="ID")
+@wait_option
+@json_option
+@pass_context
+def pause(context: Context, uid: str, wait: bool, as_json: bool) -> None:
+    """Stop copying for now; what is done stays done."""
+    with context.writing() as work:
+        view = migrations.pause(work, uid)
+    finish(follow(context, uid) if wait else view, as_json, wanted={MigrationState.PAUSED} if wait else None)
+
+
+@migration.command("resume")
+@click.argument("uid", metavar="ID")
+@wait_option
+@json_option
+@pass_context
+def resume(context: Context, uid: str, wait: bool, as_json: bool) -> None:
+    """Go on copying what was paused."""
+    with context.writing() as work:
+        view = migrations.resume(work, uid)
+    finish(follow(context, uid) if wait else view, as_json, wanted={MigrationState.READY} if wait else None)
+
+
+@migration.command("check")
+@click.argument("uid", metavar="ID")
+@wait_option
+@json_option
+@pass_context
+def check(context: Context, uid: str, wait: bool, as_json: bool) -> None:
+    """Check both sides again and make the plan anew, before copying has begun."""
+    with context.writing() as work:
+        view = migrations.check_again(work, uid)
+    finish(follow(context, uid) if wait else view, as_json, wanted={MigrationState.PLANNED} if wait else None)
 
 
 @migration.command("limit")

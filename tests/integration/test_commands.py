@@ -18,10 +18,13 @@ VERBS = {
     "account": {"add"},
     "db": {"upgrade"},
     "instance": {"add", "list", "grant", "revoke"},
-    "migration": {"plan", "start", "show", "list", "cancel", "cut-over", "rollback"},
+    "migration": {
+        "plan", "start", "show", "list", "cancel", "cut-over", "rollback", "pause", "resume", "check", "limit",
+        "schedule", "errors", "retry",
+    },
     "space": {"add", "list", "grant", "revoke"},
     "storage": {"list", "show", "connect-s3", "register", "edit", "check", "delete"},
-}
+}  # fmt: skip
 
 OPTIONS = {
     "serve": {"--bind"},

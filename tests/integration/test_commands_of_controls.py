@@ -1,4 +1,4 @@
-"""`portal migration limit`, `schedule`, `errors` and `retry --object`, without a runner: what they write and refuse."""
+"""`portal migration pause`, `check`, `limit`, `errors`, `retry --object` and the like: what they write and refuse."""
 
 import csv
 import io
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.planning.states import MigrationState
+from portal.services import migrations
 from tests.integration.command_line import CommandLine
 from tests.integration.move_fixtures import executor, moves
 from tests.integration.moves import Moves, fill
@@ -87,3 +89,38 @@ def test_times_are_given_at_the_start_and_changed_later(typing: CommandLine, mov
     assert (shown["start_at"], shown["hours"]) == (None, None)
     for given in ((), ("--none", "--between", "20:00-06:00"), ("--between", "20-6"), ("--at", "soon")):
         assert typing.run("migration", "schedule", uid, *given).code == 1
+
+
+def test_a_copy_is_paused_and_gone_on_with(typing: CommandLine, moves: Moves, local_base: Path) -> None:
+    fill(local_base / "cells")
+    uid = moves.plan(moves.register(local_base / "cells"), local_base / "moved")
+    refused = typing.run("migration", "pause", uid, "--json")
+    assert (refused.code, refused.out) == (1, "")
+    assert "cannot be paused" in refused.err
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    moves.drive_until(MigrationState.COPYING)
+
+    assert typing.record("migration", "pause", uid)["wish"] == "pause"
+    moves.drive()
+    paused = typing.run("migration", "pause", uid)
+    assert (paused.code, "A migration that is paused cannot be paused" in paused.err) == (1, True)
+    assert typing.run("migration", "resume", uid, actor="erik").code == 1, "only who may move it"
+    resumed = typing.record("migration", "resume", uid)
+    assert (resumed["state"], resumed["wish"]) == ("paused", "resume")
+    moves.drive()
+    assert typing.record("migration", "show", uid)["state"] == "ready"
+    assert typing.run("migration", "resume", uid).code == 1
+
+
+def test_a_plan_is_made_anew_until_copying_has_begun(typing: CommandLine, moves: Moves, local_base: Path) -> None:
+    fill(local_base / "cells")
+    uid = moves.plan(moves.register(local_base / "cells"), local_base / "moved")
+    fill(local_base / "cells", {"since.txt": b"new"})
+    before = typing.record("migration", "show", uid)["planned_count"]
+    assert typing.record("migration", "check", uid)["wish"] == "check"
+    moves.drive()
+    assert typing.record("migration", "show", uid)["planned_count"] == before + 1
+    moves.wish(migrations.start, uid)
+    refused = typing.run("migration", "check", uid)
+    assert (refused.code, "the plan stays" in refused.err) == (1, True)
