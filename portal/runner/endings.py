@@ -78,8 +78,10 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         row = held.migration
         count = ledger.copied_total(held.work.session, row.id)
         row.finished_at = held.work.now
-        kept = "" if row.started_at is None else _kept_words(row.target_root, count, is_cut_off=bool(tags))
-        held.move(Event.CANCEL_DONE, f"Cancelled. The source is unchanged.{kept}", " ".join(problems))
+        words = "Cancelled before anything was copied."
+        if row.started_at is not None:
+            words = f"Cancelled. The source is unchanged.{_kept_words(row.target_root, count, is_cut_off=bool(tags))}"
+        held.move(Event.CANCEL_DONE, words, " ".join(problems))
 
 
 def _kept_words(target_root: str, count: int, *, is_cut_off: bool) -> str:

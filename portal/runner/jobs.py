@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from portal.backends.base import BULK, Backend, Proof
+from portal.backends.local import made_root, missing_folders
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.lamindb.registry.ways import DATABASE_KEY
@@ -57,12 +58,10 @@ class Inspection:
     Attributes:
         warnings: for people; nothing in them refuses.
         proof: which checksums of the target are evidence.
-        made: directories that were made for the look, outermost first.
     """
 
     warnings: tuple[str, ...]
     proof: Proof
-    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
     check_way(ends.source)
     check_way(ends.target)
     with (
-        _made_for(ends.target) as made,
+        _made_for(ends.target),
         opened(ends.source, timeouts=BULK) as source,
         opened(ends.target, timeouts=BULK) as target,
     ):
@@ -145,15 +144,23 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
         _refuse_foreign(target, aims.target_uid or aims.storage_uid)
         _probe(target, aims.storage_uid)
         proof = target.prove(aims.storage_uid)
-    return Inspection((*told, *warnings), proof, made)
+    return Inspection((*told, *warnings), proof)
 
 
-def _made_for(target: Door) -> AbstractContextManager[tuple[str, ...]]:
+def _made_for(target: Door) -> AbstractContextManager[object]:
+    return made_root(target.root) if target.root.type is StorageType.LOCAL else nullcontext()
+
+
+def missing_at(target: Door) -> tuple[str, ...]:
+    """Return the directories that `inspect` will make at a target, outermost first; none for a bucket.
+
+    Raises:
+        Refused: the directory is not open to this portal.
+    """
     if target.root.type is not StorageType.LOCAL:
-        return nullcontext(())
-    from portal.backends.local import made_root
-
-    return made_root(target.root)
+        return ()
+    check_way(target)
+    return missing_folders(target.root)
 
 
 def _refuse_database(source: Backend) -> None:

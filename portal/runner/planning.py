@@ -3,11 +3,12 @@
 from dataclasses import asdict
 
 from portal import database
+from portal.backends.local import remove_made
 from portal.planning.actions import Act
 from portal.planning.keys import Reason
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
-from portal.runner.jobs import Aims, Inspection, PlanJob, inspect, make_plan
+from portal.runner.jobs import Aims, Inspection, PlanJob, inspect, make_plan, missing_at
 from portal.runner.passes import begin_pass
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, FORWARD, Plan
@@ -16,16 +17,43 @@ from portal.transfer.summary import PlanSummary, Tally
 
 def check(drive: Drive, facts: Facts) -> bool:
     """Try every right on both sides; False when the migration was stopped over what was found."""
+    made = _note_folders(drive, facts)
+    if made is None:
+        return False
     answer = drive.run(inspect, facts.ends, Aims(facts.storage_uid, facts.target_uid, facts.doors))
     if answer.error:
+        _forget_folders(drive, made)
         drive.trouble_of(answer, may_end=True)
         return False
     found: Inspection = answer.value
     with drive.writing() as held:
         held.note(warnings=[*facts.plan.get("place_warnings", []), *found.warnings], proof=asdict(found.proof))
-        if found.made:
-            held.note(made=list(found.made))
     return True
+
+
+def _note_folders(drive: Drive, facts: Facts) -> list[str] | None:
+    """Note which directories the look will make, before it does: whoever is killed then, a cancel takes them away.
+
+    What an earlier look has made is there by now, and stays noted. None when the migration was stopped over it.
+    """
+    answer = drive.run(missing_at, facts.ends.target, is_short=True)
+    if answer.error:
+        drive.trouble_of(answer, may_end=True)
+        return None
+    noted: list[str] = facts.plan.get("made", [])
+    made = [*(path for path in noted if path not in answer.value), *answer.value]
+    if made != noted:
+        with drive.writing() as held:
+            held.note(made=made)
+    return made
+
+
+def _forget_folders(drive: Drive, made: list[str]) -> None:
+    """Take away what the look has made, also where its worker died; who makes them from now on may keep them."""
+    if made:
+        drive.run(remove_made, made, is_short=True)
+        with drive.writing() as held:
+            held.note(made=[])
 
 
 def plan_first(drive: Drive, facts: Facts) -> None:

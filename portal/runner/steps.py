@@ -62,6 +62,8 @@ def _fulfil(drive: Drive, facts: Facts) -> bool:
     if event is _E.START and facts.state in {_S.DRAFT, _S.PREFLIGHT}:
         return False
     with drive.writing() as held:
+        if held.migration.wish != facts.wish:
+            return True  # a cancel has replaced it since
         held.migration.wish = ""
         if event not in MOVES[facts.state]:
             return True

@@ -8,6 +8,8 @@ import pytest
 
 from portal.errors import Conflict, InputError, NotFound, PermissionDenied, PortalError, Refused
 from portal.planning.states import MigrationState as State
+from portal.runner.drive import Drive, Interrupted
+from portal.runner.jobs import inspect
 from portal.services import migrations, server_grants
 from portal.services.migrations import NewMigration
 from portal.values import MARKER_KEY
@@ -52,6 +54,53 @@ def test_a_move_that_is_cancelled_leaves_no_empty_folder_of_its_own(moves: Moves
     (local_base / "theirs/not there/since").write_text("somebody's")
     assert moves.wish(migrations.cancel, made).state is State.CANCELLED
     assert [path.name for path in (local_base / "theirs/not there").iterdir()] == ["since"]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_plan_that_is_cancelled_leaves_the_target_as_it_was(
+    moves: Moves, source: Path, local_base: Path, is_there: bool
+) -> None:
+    if is_there:
+        (local_base / "new").mkdir()
+    made = moves.plan(moves.register(source), local_base / "new")
+    assert (local_base / "new").is_dir()
+    with moves.portal.write_as("ada") as work:
+        asked = migrations.cancel(work, made)
+    assert (asked.state, asked.wish) == (State.PLANNED, "cancel"), "a runner tidies up first"
+    moves.drive()
+    view = moves.view(made)
+    assert (view.state, view.message) == (State.CANCELLED, "Cancelled before anything was copied.")
+    assert (local_base / "new").exists() is is_there
+    assert not is_there or list((local_base / "new").iterdir()) == []
+
+
+def test_a_plan_that_left_nothing_is_cancelled_at_once(
+    moves: Moves, source: Path, bucket_name: Callable[[], str]
+) -> None:
+    root, _ = moves.bucket(bucket_name())
+    made = moves.plan(moves.register(source), root)
+    with moves.portal.write_as("ada") as work:
+        assert migrations.cancel(work, made).state is State.CANCELLED
+
+
+def test_a_cancel_in_mid_check_leaves_no_folder(
+    moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create(moves, moves.register(source), local_base / "new")
+    run = Drive.run
+
+    def interrupted(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        answer = run(drive, call, *arguments, **named)
+        if call is inspect:
+            with moves.portal.write_as("ada") as work:
+                migrations.cancel(work, made)
+            raise Interrupted
+        return answer
+
+    monkeypatch.setattr(Drive, "run", interrupted)
+    moves.drive()
+    assert moves.state(made) is State.CANCELLED
+    assert not (local_base / "new").exists()
 
 
 def test_a_look_that_fails_leaves_no_folder_either(moves: Moves, source: Path, local_base: Path) -> None:

@@ -98,13 +98,20 @@ class Moving(RuleBasedStateMachine):
     dice: ClassVar[Dice]
     numbers: ClassVar[Iterator[int]] = count()
 
-    @initialize(keys=st.sets(st.sampled_from(KEYS), min_size=1), wishes=st.integers(0, 3).map(lambda left: 3 - left))
-    def begin(self, keys: set[str], wishes: int) -> None:
+    @initialize(
+        keys=st.sets(st.sampled_from(KEYS), min_size=1),
+        wishes=st.integers(0, 3).map(lambda left: 3 - left),
+        has_folder=st.booleans(),
+    )
+    def begin(self, keys: set[str], wishes: int, has_folder: bool) -> None:
         """Make a move and go a part of the way: planned, started, ready, or cut over."""
         base = self.moves.base / f"case-{next(self.numbers)}"
         self.source, self.target = base / "source", base / "target"
         self.objects = {key: f"{key} at first".encode() for key in sorted(keys)}
         fill(self.source, self.objects)
+        self.has_folder = has_folder
+        if has_folder:
+            self.target.mkdir()
         self.storage = self.moves.register(self.source)
         with self.moves.portal.write_as("ada") as work:
             new = migrations.NewMigration(self.storage, str(self.target))
@@ -257,7 +264,10 @@ class Moving(RuleBasedStateMachine):
         self.the_location_names_the_root_that_the_state_says()
         assert contents(self.source) == self.objects
         there = contents(self.target) if self.target.exists() else {}
-        if view.state is S.CANCELLED:
+        if view.state is S.CANCELLED and view.started_at is None:
+            assert self.target.exists() is self.has_folder
+            assert not self.has_folder or list(self.target.iterdir()) == [], "what the checks made was left"
+        elif view.state is S.CANCELLED:
             assert set(there) <= set(KEYS), "the portal's own temporaries were left"
         else:
             assert there == self.objects

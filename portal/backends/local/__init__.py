@@ -5,6 +5,6 @@ Empty directories are no objects. Symbolic links are followed while they stay in
 """
 
 from portal.backends.local.backend import LocalBackend
-from portal.backends.local.making import create_local_root, made_root, remove_made
+from portal.backends.local.making import create_local_root, made_root, missing_folders, remove_made
 
-__all__ = ["LocalBackend", "create_local_root", "made_root", "remove_made"]
+__all__ = ["LocalBackend", "create_local_root", "made_root", "missing_folders", "remove_made"]

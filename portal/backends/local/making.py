@@ -8,6 +8,16 @@ from portal.backends.local.errors import translated
 from portal.values import MANAGED_FOLDER, Root
 
 
+def missing_folders(root: Root) -> tuple[str, ...]:
+    """Return the directories, outermost first, that making this local root and writing below it will make."""
+    missing: list[str] = []
+    path = f"{root.path}/{MANAGED_FOLDER}"
+    while not os.path.lexists(path):
+        missing.insert(0, path)
+        path = os.path.dirname(path)
+    return tuple(missing)
+
+
 def create_local_root(root: Root) -> tuple[str, ...]:
     """Make the directory of a local root, with those above it, and return those that were made, outermost first.
 

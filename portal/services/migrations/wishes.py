@@ -16,9 +16,6 @@ from portal.services.migrations.quiet import noise_at
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
 
-#: Before a person pressed Start, nothing was written anywhere, so cancelling needs no runner.
-_IDLE = frozenset({MigrationState.DRAFT, MigrationState.PLANNED})
-
 
 @dataclass(frozen=True, slots=True)
 class CutOver:
@@ -102,13 +99,21 @@ def cancel(work: Work, uid: str) -> MigrationView:
         Conflict: it was cut over already or is over.
     """
     migration = _find(work, uid)
-    state = MigrationState(migration.state)
-    following = move(state, Event.CANCEL)
-    if state not in _IDLE:
+    following = move(MigrationState(migration.state), Event.CANCEL)
+    if not _is_untouched(migration):
         return wish(work, migration, Event.CANCEL, "migration.cancel-requested")
+    if following is MigrationState.CANCELLING:
+        following = move(following, Event.CANCEL_DONE)
     _finish(work, migration, following, "migration.cancelled")
     migration.message, migration.hint = "Cancelled before anything was copied.", ""
     return view_of(migration)
+
+
+def _is_untouched(migration: Migration) -> bool:
+    """Tell whether nothing of this migration lies anywhere, so that ending it needs no runner."""
+    state = MigrationState(migration.state)
+    is_planned = state is MigrationState.PLANNED and not (migration.plan or {}).get("made")
+    return is_planned or state is MigrationState.DRAFT
 
 
 def request_cut_over(work: Work, uid: str, given: CutOver) -> MigrationView:

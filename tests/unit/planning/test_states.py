@@ -63,6 +63,12 @@ def test_nothing_can_be_cancelled_once_the_registry_is_switched() -> None:
     assert not [state for state in SWITCHED if E.CANCEL in MOVES[state]]
 
 
+def test_a_cancel_is_tidied_up_after_wherever_a_look_has_been() -> None:
+    ways = {state: moves[E.CANCEL] for state, moves in MOVES.items() if E.CANCEL in moves}
+    assert {state for state, after in ways.items() if after is S.CANCELLED} == {S.DRAFT}
+    assert set(ways.values()) == {S.CANCELLED, S.CANCELLING}
+
+
 def test_nothing_can_be_rolled_back_before() -> None:
     assert not [state for state in set(S) - SWITCHED if E.ROLL_BACK in MOVES[state]]
 

@@ -29,6 +29,16 @@ class Moving(RuleBasedStateMachine):
         if event in MOVES[self.row] and (self.wish is None or event is E.CANCEL):
             self.wish = event
 
+    @precondition(lambda self: self.row in {S.DRAFT, S.PLANNED})
+    @rule()
+    def a_person_cancels_what_left_nothing(self) -> None:
+        """Without a runner; one that looked before finds that its lease is gone."""
+        self.row = move(self.row, E.CANCEL)
+        if self.row is S.CANCELLING:
+            self.row = move(self.row, E.CANCEL_DONE)
+        self.wish = self.memory = None
+        self.is_over = True
+
     @precondition(lambda self: self.memory is None and not self.is_over)
     @rule()
     def a_runner_looks(self) -> None:
