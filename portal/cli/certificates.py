@@ -113,6 +113,8 @@ def _summary(statement: dict[str, Any], key_id: str) -> str:
     switch = statement.get("switch") or {}
     left = sum(tally["count"] for tally in statement["left_out"]["excluded"].values())
     counts = ", ".join(f"{name}: {entry['count']:,}" for name, entry in objects["outcomes"].items())
+    checked = (statement.get("lamindb") or {}).get("hash_checked_count")
+    recorded = "not counted" if checked is None else f"{checked:,} of {objects['moved_count']:,}"
     return "\n".join(
         [
             f"migration: {move['id']}, {move['standing']}",
@@ -122,6 +124,7 @@ def _summary(statement: dict[str, Any], key_id: str) -> str:
             f"objects: {objects['count']:,} ({counts or 'none'}), {objects['moved_bytes']:,} bytes moved",
             f"left out: {left:,}",
             f"level: {objects['level']}",
+            f"LaminDB's hash worked out again and equal: {recorded}",
             f"fence: {switch.get('fence', 'not known')}",
             f"manifest: {statement['manifest']['root']}",
             f"signed by portal {key_id} at {statement['portal']['address']}, {statement['issued_at']}",

@@ -104,6 +104,9 @@ def _contradictions(statement: Mapping[str, Any]) -> Iterable[str]:
                 yield f"The {name} do not add up to what was copied or equal already, in {unit}."
     if objects["level"] != weakest({name: entry["count"] for name, entry in levels.items()}):
         yield "The level is not the weakest one of the objects."
+    checked = statement["lamindb"]["hash_checked_count"]  # None in certificates of earlier versions
+    if checked is not None and not 0 <= checked <= objects["moved_count"]:
+        yield "More objects are said to be as LaminDB recorded them than were moved."
     _digest(manifest["root"])
 
 

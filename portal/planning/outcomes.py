@@ -66,6 +66,8 @@ class ObjectResult:
         lamin_hash: LaminDB's hash of the content, where it is not the MD5: of files above 50 MiB.
         fault: the kind of error that a failed object met (`portal.errors`, its code); empty where it met none.
         is_passing: whether that error may pass by itself, so that trying again unchanged may help.
+        is_as_recorded: whether the content has a hash that LaminDB recorded, worked out again from the bytes read, or
+            by the server whose MD5 is evidence. False also where none was recorded, or none of a kind that can be.
     """
 
     key: str
@@ -84,6 +86,7 @@ class ObjectResult:
     lamin_hash: str | None = None
     fault: str = ""
     is_passing: bool = False
+    is_as_recorded: bool = False
 
     @property
     def digest(self) -> str | None:

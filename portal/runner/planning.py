@@ -91,6 +91,8 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
         row = held.migration
         ledger.replace_plan(held.work.session, row, FORWARD, row.pass_number, plan, held.work.now)
         held.note(**{"pass": row.pass_number}, is_clean=not plan.shards)
+        if plan.shards:
+            held.note(folders_checked=None)  # it was said of other files
         begin_pass(held, plan, "changes")
 
 

@@ -4,7 +4,7 @@ from portal import database
 from portal.planning.outcomes import Outcome
 from portal.runner.drive import Drive, Facts
 from portal.services.migrations import ledger
-from portal.services.migrations.proof_jobs import Rehearsal, find_rotten_folders, rehearse
+from portal.services.migrations.proof_jobs import FolderCheck, Rehearsal, check_folders, rehearse
 
 _MOST_NAMED = 5
 
@@ -21,12 +21,15 @@ def is_proven(drive: Drive, facts: Facts) -> bool:
 def _are_folders_sound(drive: Drive, facts: Facts, known: tuple[tuple[str, ...], ...]) -> bool:
     if facts.takes_rot:
         return True
-    answer = drive.run(find_rotten_folders, facts.doors, known)
+    answer = drive.run(check_folders, facts.doors, known)
     if answer.error:
         drive.trouble_of(answer)
         return False
-    rotten: tuple[str, ...] = answer.value
+    found: FolderCheck = answer.value
+    rotten = found.rotten
     if not rotten:
+        with drive.writing() as held:
+            held.note(folders_checked=found.sound_count)
         return True
     with drive.writing() as held:
         ledger.add_exceptions(held.work.session, held.migration.id, Outcome.ROTTEN, rotten, held.work.now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from portal.backends.base import BULK, Proof, S3Access, Timeouts
-from portal.planning.outcomes import BAD, Level, ObjectResult
+from portal.planning.outcomes import BAD, GOOD, Level, ObjectResult
 from portal.planning.retries import RetryPolicy
 from portal.values import Root
 
@@ -85,7 +85,8 @@ class ShardResult:
 
     Attributes:
         end: how it ended; only `done` has a segment.
-        counts: objects by outcome (`planning.outcomes.Outcome`), and by level for those proven at the target.
+        counts: objects by outcome (`planning.outcomes.Outcome`), by level for those proven at the target, and
+            `as_recorded`: those there whose content has the hash LaminDB recorded.
         object_count: objects with a result.
         total_bytes: bytes of objects that lie at the target as they should.
         path: of the segment; empty when there is none.
@@ -112,10 +113,12 @@ class ShardResult:
 
 
 def summarise(results: Sequence[ObjectResult]) -> dict[str, int]:
-    """Return how many objects there are of each outcome, and how many were proven, by level."""
+    """Return how many objects there are of each outcome, of each level, and as LaminDB recorded them."""
     counts = Counter(result.outcome.value for result in results)
     levels = Counter(result.level for result in results)
-    return {**counts, **{level.value: levels[level] for level in Level if level is not Level.NONE and levels[level]}}
+    found = {level.value: levels[level] for level in Level if level is not Level.NONE}
+    found["as_recorded"] = sum(result.is_as_recorded and result.outcome in GOOD for result in results)
+    return {**counts, **{name: count for name, count in found.items() if count}}
 
 
 def exceptions_of(results: Sequence[ObjectResult]) -> tuple[ObjectResult, ...]:

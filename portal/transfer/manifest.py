@@ -39,8 +39,9 @@ class ManifestSegment:
         root: hex root of the tree over its lines.
         first: its first key.
         counts: objects and bytes by outcome (`outcome copied`); of those that lie at the target as moved, also by level
-            (`level read_back`) and by what their content is known by: `hash sha256` of what was read here, else
-            `hash md5_of_server`.
+            (`level read_back`), by what their content is known by: `hash sha256` of what was read here, else
+            `hash md5_of_server`; and whether that has the hash LaminDB recorded: `recorded equal`, else
+            `recorded not_checked`. Manifests of earlier versions do not have the last.
     """
 
     path: str
@@ -252,6 +253,7 @@ class _Tally:
         if result.outcome in MOVED:
             names.append(f"level {LEVEL_NAMES[result.level]}")
             names.append(f"hash {'sha256' if result.sha256 else 'md5_of_server' if result.md5 else 'none'}")
+            names.append(f"recorded {'equal' if result.is_as_recorded else 'not_checked'}")
         for name in names:
             self.numbers[name] += 1
             self.sizes[name] += result.size_bytes

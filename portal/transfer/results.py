@@ -1,7 +1,7 @@
 """The results of a copy: what a shard's result segment says of one object, for each way it can end."""
 
 from portal.backends.base import ObjectInfo
-from portal.lamindb.hashes import WHOLE_BYTES
+from portal.lamindb.hashes import MD5, WHOLE_BYTES, encode
 from portal.planning.actions import PlannedObject
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer.work import Digests
@@ -65,6 +65,7 @@ def by_etag(item: PlannedObject, source: ObjectInfo, there: ObjectInfo, outcome:
         level=Level.SERVER,
         is_ours=outcome is Outcome.COPIED,
         target_key=item.target_key,
+        is_as_recorded=(MD5, encode(bytes.fromhex(source.etag or ""))) in item.recorded if item.recorded else False,
     )
 
 
@@ -86,4 +87,5 @@ def same(
         is_ours=outcome is Outcome.COPIED,
         target_key=item.target_key,
         lamin_hash=digests.lamin[1] if source.size_bytes > WHOLE_BYTES else None,
+        is_as_recorded=digests.lamin in item.recorded if item.recorded else False,
     )

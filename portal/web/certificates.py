@@ -96,7 +96,21 @@ def _levels(statement: dict[str, Any]) -> list[tuple[str, str]]:
         (LEVELS.get(name, (name, ""))[0], f"{_amount(entry)}, {LEVELS.get(name, ('', 'as named'))[1]}")
         for name, entry in statement["objects"]["levels"].items()
     ]
-    return rows + [(HASHES.get(name, name), _amount(entry)) for name, entry in statement["objects"]["hashes"].items()]
+    rows += [(HASHES.get(name, name), _amount(entry)) for name, entry in statement["objects"]["hashes"].items()]
+    return rows + _recorded(statement["lamindb"])
+
+
+def _recorded(lamindb: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return for how much LaminDB's hash was worked out again; nothing in certificates that did not count it."""
+    counts = (
+        ("Has LaminDB's hash, worked out again", lamindb.get("hash_checked_count"), "object"),
+        ("Folders with LaminDB's hash of all their files", lamindb.get("folders_checked_count"), "folder"),
+    )
+    return [
+        (words, f"{format_count(count)} {noun}{'' if count == 1 else 's'}")
+        for words, count, noun in counts
+        if count is not None
+    ]
 
 
 def _outcomes(statement: dict[str, Any]) -> list[tuple[str, str]]:

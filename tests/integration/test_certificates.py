@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from portal.errors import Conflict, InputError, NotFound
 from portal.models import Event
-from portal.planning.certificates import canonical, signed_part
+from portal.planning.certificates import canonical, contradictions, signed_part
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
 from portal.services.certificate_checks import check_document
@@ -108,7 +108,12 @@ def test_a_certificate_states_what_was_done(
     assert {name for name, step in steps.items() if step} == {"planned", "started", "ready", "cut_over"}
     assert {step["by"] for step in steps.values() if step} == {"ada"}
     assert (statement["switch"]["fence"], statement["switch"]["instances"]) == ("soft", [])
-    assert statement["lamindb"]["hash_checked_count"] is None
+    assert statement["lamindb"] == {
+        "rot_taken_as_is": False,
+        "hash_checked_count": 0,
+        "folders_checked_count": None,
+        "rehearsed_count": None,
+    }
 
 
 def test_what_is_signed_is_canonical_json_that_anybody_can_make(certificate: dict[str, Any]) -> None:
@@ -193,6 +198,48 @@ def test_a_move_that_is_not_cut_over_has_none(moves: Moves, source: Path, local_
     assert moves.view(made).manifest_digest
     with pytest.raises(Conflict, match="has no certificate"):
         get_certificate(units_of(moves), made)
+
+
+def test_a_move_of_an_earlier_version_says_in_words_that_it_has_none(moves: Moves, made: str) -> None:
+    with moves.row(made) as row:
+        row.plan = {name: value for name, value in (row.plan or {}).items() if name != "manifest"}
+    typing = CommandLine(moves.portal)
+    for words in (["certificate", made], ["prove", made, "README.md"]):
+        ran = typing.run("migration", *words, "--json")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == (
+            f"portal: Migration {made} was cut over by an earlier version of the portal, which kept no manifest: "
+            "it has no certificate. Its events say what was verified: portal migration show, or its page.\n"
+        )
+    page = moves.portal.client_as("ada").get(f"/migrations/{made}")
+    assert (page.status_code, f"/migrations/{made}/certificate" in page.text) == (200, False)
+
+
+def test_a_certificate_of_an_earlier_version_stays_valid_and_is_shown(moves: Moves, made: str) -> None:
+    with moves.row(made) as row:
+        plan = dict(row.plan or {})
+        counts = {name: pair for name, pair in plan["manifest"]["counts"].items() if not name.startswith("recorded ")}
+        row.plan = {**plan, "manifest": {**plan["manifest"], "counts": counts}}
+    document = get_certificate(units_of(moves), made)
+    assert document["statement"]["lamindb"]["hash_checked_count"] is None
+    assert check_document(document).is_valid
+    page = moves.portal.client_as("ada").get(f"/migrations/{made}/certificate").text
+    assert "LaminDB&#39;s hash" not in page
+
+
+def test_showing_a_move_leaves_its_certificates_out(moves: Moves, made: str, certificate: dict[str, Any]) -> None:
+    shown = CommandLine(moves.portal).run("migration", "show", made, "--json")
+    assert shown.code == 0
+    assert certificate["signature"] not in shown.out
+    assert "certificates" not in shown.record["plan"]
+    assert shown.record["plan"]["summary"], "the rest stays"
+
+
+def test_a_sum_of_recorded_hashes_above_what_was_moved_is_a_contradiction(certificate: dict[str, Any]) -> None:
+    statement = copy.deepcopy(certificate["statement"])
+    assert contradictions(statement) == []
+    statement["lamindb"]["hash_checked_count"] = statement["objects"]["moved_count"] + 1
+    assert "More objects" in contradictions(statement)[0]
 
 
 def test_a_runner_killed_over_the_manifest_writes_it_again(moves: Moves, source: Path, local_base: Path) -> None:

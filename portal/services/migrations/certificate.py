@@ -83,8 +83,9 @@ def _refuse_uncertified(migration: Migration) -> None:
         )
     if not has_certificate(state, migration.plan):
         raise Conflict(
-            f"Migration {migration.uid} was cut over before the portal kept manifests: it has no certificate.",
-            hint="Its events say what was verified.",
+            f"Migration {migration.uid} was cut over by an earlier version of the portal, which kept no manifest: "
+            "it has no certificate.",
+            hint="Its events say what was verified: portal migration show, or its page.",
         )
 
 

@@ -82,21 +82,32 @@ def _try(backend: Backend, wanted: Wanted) -> str:
     return ""
 
 
-def find_rotten_folders(doors: tuple[RegistryDoor, ...], known: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    """Return the folders whose files do not have the hash LaminDB recorded, as sentences.
+@dataclass(frozen=True, slots=True)
+class FolderCheck:
+    """Folders compared with the hash LaminDB recorded: how many have it, and what is wrong with the others."""
+
+    sound_count: int
+    rotten: tuple[str, ...]
+
+
+def check_folders(doors: tuple[RegistryDoor, ...], known: tuple[tuple[str, ...], ...]) -> FolderCheck:
+    """Compare folders with the hash LaminDB recorded; those that are not so come as sentences `key: what is wrong`.
 
     Files without a hash in the results (left behind, failed) leave their folder out.
     """
     with open_wanted(doors) as wanted:
         found = (_rot_of(folder, hashes) for folder, hashes in _folders(wanted, latest_results(known)))
-        return tuple(words for words in found if words)
+        checked = [words for words in found if words is not None]
+    rotten = tuple(words for words in checked if words)
+    return FolderCheck(len(checked) - len(rotten), rotten)
 
 
-def _rot_of(wanted: Wanted, hashes: list[str | None]) -> str:
+def _rot_of(wanted: Wanted, hashes: list[str | None]) -> str | None:
+    """Return what is wrong with a folder; empty for nothing, None where it cannot be compared."""
     recorded = [one.value for one in wanted.recorded if one.kind == MD5_FOLDER]
     known = [value for value in hashes if value is not None]
     if not recorded or not hashes or len(known) != len(hashes):
-        return ""
+        return None
     found = folder_hash(known)
     if found in recorded:
         return ""

@@ -65,7 +65,8 @@ def statement_of(work: Work, migration: Migration) -> dict[str, Any]:
         "left_out": _left_out(plan),
         "lamindb": {
             "rot_taken_as_is": migration.takes_rot,
-            "hash_checked_count": None,
+            "hash_checked_count": _checked_count(manifest),
+            "folders_checked_count": plan.get("folders_checked"),
             "rehearsed_count": (plan.get("rehearsal") or {}).get("count"),
         },
         "after_cut_over": _after(plan),
@@ -112,10 +113,7 @@ def _steps(work: Work, migration: Migration) -> dict[str, Any]:
 
 
 def _objects(manifest: dict[str, Any]) -> dict[str, Any]:
-    counts: dict[str, dict[str, dict[str, int]]] = {"outcome": {}, "level": {}, "hash": {}}
-    for name, (count, size) in sorted(manifest["counts"].items()):
-        kind, _, value = name.partition(" ")
-        counts[kind][value] = {"count": count, "bytes": size}
+    counts = _counts(manifest)
     levels = counts["level"]
     return {
         "count": manifest["count"],
@@ -126,6 +124,21 @@ def _objects(manifest: dict[str, Any]) -> dict[str, Any]:
         "moved_count": sum(entry["count"] for entry in levels.values()),
         "moved_bytes": sum(entry["bytes"] for entry in levels.values()),
     }
+
+
+def _counts(manifest: dict[str, Any]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return a manifest's numbers by kind (outcome, level, hash, recorded) and value."""
+    counts: dict[str, dict[str, dict[str, int]]] = {"outcome": {}, "level": {}, "hash": {}, "recorded": {}}
+    for name, (count, size) in sorted(manifest["counts"].items()):
+        kind, _, value = name.partition(" ")
+        counts[kind][value] = {"count": count, "bytes": size}
+    return counts
+
+
+def _checked_count(manifest: dict[str, Any]) -> int | None:
+    """Return how many moved objects have the hash LaminDB recorded; None: an earlier version did not count them."""
+    found = _counts(manifest)["recorded"]
+    return found.get("equal", {"count": 0})["count"] if found else None
 
 
 def _left_out(plan: dict[str, Any]) -> dict[str, Any]:

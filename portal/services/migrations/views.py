@@ -33,6 +33,7 @@ class MigrationView:
         attention_count: objects a person has to look at.
         percent: of the present pass by bytes, copying and verifying each being half; None before there is a plan.
         plan: what the runner noted: `summary`, `warnings`, `rehearsal`, `fence_until`, `sweep` …; None before that.
+            Certificates that are kept with it have a service of their own.
         progress: rate and estimate as the runner last reported them; None before copying.
     """
 
@@ -98,6 +99,8 @@ def view_of(migration: Migration) -> MigrationView:
     progress = migration.progress or {}
     numbers = {name: int(progress.get(name, 0)) for name in NUMBERS}
     values: dict[str, Any] = {name: getattr(migration, name) for name in _PLAIN}
+    if migration.plan is not None:
+        values["plan"] = {name: value for name, value in migration.plan.items() if name != "certificates"}
     return MigrationView(
         id=migration.uid,
         storage_uid=migration.storage.uid if migration.storage else "",

@@ -60,7 +60,9 @@ def test_every_instance_that_refers_to_the_location_follows(
     Path(roots[0]).rename(tmp_path / "put away")
     assert root_there(other, uid) == root_there(instance, uid) == roots[1]
     assert other.client.run("read", uid=adopted) == content
-    switch = get_certificate(desk.units, migration)["statement"]["switch"]
+    statement = get_certificate(desk.units, migration)["statement"]
+    assert 0 < statement["lamindb"]["hash_checked_count"] <= statement["objects"]["moved_count"]
+    switch = statement["switch"]
     parts = [(row["part"], row["fence"], row["name"]) for row in switch["instances"]]
     assert (switch["fence"], parts) == ("real", [("decides", "real", "lab/real"), ("follows", "real", None)])
 

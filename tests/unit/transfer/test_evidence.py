@@ -5,8 +5,9 @@ import pytest
 from portal.backends.base import ObjectInfo, Proof
 from portal.lamindb.hashes import MD5, encode
 from portal.planning.actions import Act, PlannedObject
-from portal.planning.outcomes import Level
+from portal.planning.outcomes import Level, Outcome
 from portal.transfer.evidence import Evidence
+from portal.transfer.results import by_etag
 from portal.transfer.work import Digests
 
 DATA = b"content"
@@ -84,3 +85,19 @@ def test_two_objects_of_one_server_are_equal_by_its_checksums_alone(
     assert not Evidence(Proof(), speaks_for_source=True).are_equal(item, here, other)
     evidence.distrust_source()
     assert not evidence.are_equal(item, here, other)
+
+
+@pytest.mark.parametrize(
+    ("item", "is_as_recorded"),
+    [
+        (planned(), False),
+        (planned((MD5, encode(bytes.fromhex(ETAG)))), True),
+        (planned(("sha1-fl", "x"), (MD5, encode(bytes.fromhex(ETAG)))), True),
+        (planned((MD5, encode(bytes.fromhex(OTHER)))), False),
+    ],
+)
+def test_what_a_server_copied_is_as_recorded_where_its_md5_is_what_was_recorded(
+    item: PlannedObject, is_as_recorded: bool
+) -> None:
+    result = by_etag(item, there(ETAG), there(ETAG), Outcome.COPIED)
+    assert result.is_as_recorded is is_as_recorded

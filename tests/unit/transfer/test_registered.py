@@ -9,8 +9,10 @@ import pytest
 from portal.lamindb.hashes import encode
 from portal.planning.manifest import Manifest, Recorded, Wanted
 from portal.planning.outcomes import ObjectResult, Outcome
+from portal.transfer.jobs import summarise
 from portal.transfer.scan import ScanOptions, scan_stragglers
-from portal.transfer.segments import read_plan
+from portal.transfer.segments import decode_result, read_plan
+from portal.transfer.segments import encode as encode_line
 from portal.transfer.summary import summary_from
 from portal.transfer.work import Digests
 from tests.unit.transfer.worlds import Memory, Move
@@ -65,12 +67,28 @@ def test_bytes_that_are_not_those_recorded_are_not_copied(tmp_path: Path, there:
     assert {result.key: result.outcome for result in move.verify()}["a"] is Outcome.ROTTEN
 
 
-def test_a_person_may_take_them_as_they_are(tmp_path: Path) -> None:
-    world = Memory({"a": b"rotten"})
+def test_a_person_may_take_them_as_they_are_which_does_not_make_them_as_recorded(tmp_path: Path) -> None:
+    world = Memory({"a": b"rotten", "b": b"sound"})
     move = move_in(world, tmp_path)
     move.options = replace(move.options, takes_rot=True)
-    move.plan(wanting(Wanted("a", False, recorded(b"once it was sound"))))
-    assert [result.outcome for result in move.copy()] == [Outcome.COPIED]
+    move.plan(wanting(Wanted("a", False, recorded(b"once it was sound")), Wanted("b", False, recorded(b"sound"))))
+    found = [(result.outcome, result.is_as_recorded) for result in move.copy()]
+    assert found == [(Outcome.COPIED, False), (Outcome.COPIED, True)]
+
+
+def test_only_what_has_the_recorded_hash_counts_as_recorded(tmp_path: Path) -> None:
+    world = Memory({"a": b"sound", "b": b"x", "c": b"c", "d": b"there"}, {"d": b"there"})
+    move = move_in(world, tmp_path)
+    other_kind = (Recorded("sha1-fl", "x" * 22),)
+    sound, there = Wanted("a", False, recorded(b"sound")), Wanted("d", False, recorded(b"there"))
+    move.plan(wanting(sound, Wanted("b", False, other_kind), Wanted("c", False), there))
+    for results in (move.copy(), move.verify()):
+        assert {result.key for result in results if result.is_as_recorded} == {"a", "d"}
+        assert summarise(results)["as_recorded"] == 2
+    assert decode_result(encode_line(results[0])).is_as_recorded
+    world.target.replace("a", b"Sound")
+    [lost, *_] = move.verify()
+    assert (lost.outcome, summarise([lost])) == (Outcome.MISMATCH, {"mismatch": 1})
 
 
 def test_one_of_several_recorded_hashes_is_enough_and_other_kinds_say_nothing(tmp_path: Path) -> None:

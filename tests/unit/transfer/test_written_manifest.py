@@ -92,7 +92,7 @@ def test_counts_say_what_became_of_objects_and_how_they_were_verified(write: Wri
     results = [
         moved("a", 1),
         moved("b", 2, level=Level.SERVER),
-        ObjectResult("c", 4, Outcome.ALREADY_EQUAL, md5="cd", level=Level.READ_BACK),
+        ObjectResult("c", 4, Outcome.ALREADY_EQUAL, md5="cd", level=Level.READ_BACK, is_as_recorded=True),
         ObjectResult("d", 8, Outcome.LEFT),
         ObjectResult("e", 16, Outcome.COPIED),
     ]
@@ -106,6 +106,8 @@ def test_counts_say_what_became_of_objects_and_how_they_were_verified(write: Wri
         "outcome already_equal": (1, 4),
         "outcome copied": (3, 19),
         "outcome left": (1, 8),
+        "recorded equal": (1, 4),
+        "recorded not_checked": (3, 19),
     }
 
 
