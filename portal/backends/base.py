@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
+from portal.backends.guard import AddressGuard
 from portal.errors import NameRefused, StorageError
 from portal.values import MANAGED_FOLDER, ConnectionKind, Root
 
@@ -123,6 +124,7 @@ class S3Access:
         secret_access_key: likewise.
         region: None to let the server's answer decide (`us-east-1` is used for signing then).
         endpoint_url: S3-compatible endpoint; None to take the root's own, and AWS where it has none.
+        guard: asked for every connection to the endpoint; None to connect wherever its name leads.
     """
 
     kind: ConnectionKind
@@ -130,6 +132,7 @@ class S3Access:
     secret_access_key: str = field(default="", repr=False)
     region: str | None = None
     endpoint_url: str | None = None
+    guard: AddressGuard | None = None
 
 
 class Readable(Protocol):

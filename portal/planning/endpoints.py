@@ -1,7 +1,7 @@
 """Decide whether the portal may talk to an endpoint, so that nobody uses it to reach machines only it can see.
 
-The caller resolves the host and hands the addresses in; it must then connect to what was checked and follow no redirect
-to another host. Not for http(s) roots, which the portal does not open.
+The caller resolves the host and hands the addresses in; it must then connect to what was checked (`EndpointRule` goes
+where connections are made) and follow no redirect to another host. Not for http(s) roots: the portal opens none.
 """
 
 import re
@@ -35,6 +35,38 @@ class _Allowed:
     exact: frozenset[str]
     wildcards: tuple[str, ...]
     networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRule:
+    """What one endpoint may lead to, as a value that travels to where its connections are made; an `AddressGuard`.
+
+    Attributes:
+        url: the endpoint.
+        allowed: as `check_endpoint` takes it.
+    """
+
+    url: str
+    allowed: tuple[str, ...]
+
+    @property
+    def trusts_name(self) -> bool:
+        """Tell whether an admin listed the host itself, so that whoever owns its name is trusted with where it leads.
+
+        An address written as the host leads nowhere else.
+        """
+        parts = _split(self.url)
+        host = (parts.hostname or "").lower().rstrip(".")
+        is_listed = bool({host, f"{host}:{_port(parts)}"} & _sort(self.allowed).exact)
+        return is_listed or _as_network(host) is not None
+
+    def check(self, addresses: tuple[str, ...]) -> None:
+        """Judge the addresses that the name has at the moment of connecting.
+
+        Raises:
+            Refused: as `check_endpoint`.
+        """
+        check_endpoint(self.url, self.allowed, addresses)
 
 
 def check_endpoint(url: str, allowed: tuple[str, ...], resolved_addresses: tuple[str, ...]) -> None:

@@ -23,7 +23,7 @@ from portal.services.connections import (
 )
 from portal.services.events import Change, record
 from portal.services.placing import Placing, Settled, check_overlaps, place_of, settle
-from portal.services.reach import access_of, make_door
+from portal.services.reach import Door, access_of, make_door
 from portal.services.registries.new_rows import warnings_of
 from portal.services.server_grants import is_open
 from portal.services.storages.find import find_storage
@@ -253,11 +253,12 @@ def _new_connection(new: ConnectS3, root: Root, settled: Settled, region: str | 
     )
 
 
-def find_region(root: Root) -> str | None:
+def find_region(door: Door) -> str | None:
     """Return the region a bucket's server tells, even to those who may not enter; None when it tells none."""
     from portal.backends.s3 import detect_region  # its libraries take a second to import
 
-    return detect_region(root.bucket, root.endpoint_url, INTERACTIVE)
+    guard = door.access.guard if door.access else None
+    return detect_region(door.root.bucket, door.root.endpoint_url, INTERACTIVE, guard)
 
 
 def save_connected(units: Units, new: ConnectS3, attempt: Attempt, trial: Trial) -> str:

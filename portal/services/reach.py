@@ -19,7 +19,7 @@ from portal.backends.base import INTERACTIVE, Backend, S3Access, Timeouts
 from portal.config import Settings
 from portal.errors import AccessRefused, Conflict, Refused, Unreachable
 from portal.models import Connection, Storage
-from portal.planning.endpoints import check_endpoint
+from portal.planning.endpoints import EndpointRule, check_endpoint
 from portal.planning.roots import parse_root
 from portal.services.work import Work
 from portal.values import Root, StorageType
@@ -70,7 +70,10 @@ def door_of(work: Work, storage: Storage) -> Door:
 
 
 def make_door(settings: Settings, root: Root, access: S3Access | None, host: str | None = None) -> Door:
-    """Return the way into a root that need not be registered."""
+    """Return the way into a root that need not be registered; each connection to an endpoint is judged once more."""
+    endpoint_url = (access.endpoint_url if access else None) or root.endpoint_url
+    if access is not None and endpoint_url:
+        access = replace(access, guard=EndpointRule(endpoint_url, settings.allowed_endpoints))
     return Door(root, access, host, settings.host, settings.local_bases, settings.allowed_endpoints)
 
 

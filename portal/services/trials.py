@@ -24,7 +24,7 @@ TRY_SECONDS = 20.0
 #: What LaminDB makes; a marker's first line that is no such uid is not taken over.
 _UID = re.compile(r"[0-9A-Za-z]{12}")
 
-Region = Callable[[Root], str | None]
+Region = Callable[[Door], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _with_right_region(door: Door, find_region: Region | None) -> tuple[Door, Ch
     if door.access is None or find_region is None or door.root.type is not StorageType.S3:
         return door, None
     started = time.monotonic()
-    region = find_region(door.root)
+    region = find_region(door)
     if region is None:
         return door, None
     return with_region(door, region), _region_check(door, region, started)

@@ -14,6 +14,8 @@ from botocore.session import Session
 from botocore.utils import parse_timestamp
 
 from portal.backends.base import S3Access, Timeouts
+from portal.backends.guard import AddressGuard
+from portal.backends.s3.guarded import guard_client
 from portal.values import ConnectionKind
 
 #: For signing when nothing is known yet: AWS answers requests of this region with where the bucket is.
@@ -69,6 +71,8 @@ def make_client(access: S3Access, endpoint_url: str | None, timeouts: Timeouts) 
         )
     # A redirect is answered by telling the right region, never by signing the same request for another host.
     client.meta.events.register_last("before-parameter-build.s3", _stay)
+    if access.guard is not None and endpoint_url:
+        guard_client(client, access.guard)
     return client
 
 
@@ -96,19 +100,22 @@ def read_timestamp(text: Any) -> datetime:
         return parsed.astimezone(UTC)
 
 
-def detect_region(bucket: str, endpoint_url: str | None, timeouts: Timeouts) -> str | None:
+def detect_region(
+    bucket: str, endpoint_url: str | None, timeouts: Timeouts, guard: AddressGuard | None = None
+) -> str | None:
     """Return the region of a bucket, which AWS tells even those who may not enter; None when nobody says in time.
 
     Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html (x-amz-bucket-region)
     """
     # Name look-ups obey no time limit of the client's, so the whole question runs where it can be left behind.
     limit_seconds = timeouts.connect_seconds + timeouts.read_seconds
-    return within(limit_seconds, lambda: _ask_region(bucket, endpoint_url, timeouts))
+    access = S3Access(ConnectionKind.ANONYMOUS, guard=guard)
+    return within(limit_seconds, lambda: _ask_region(bucket, access, endpoint_url, timeouts))
 
 
-def _ask_region(bucket: str, endpoint_url: str | None, timeouts: Timeouts) -> str | None:
+def _ask_region(bucket: str, access: S3Access, endpoint_url: str | None, timeouts: Timeouts) -> str | None:
     try:
-        client = make_client(S3Access(ConnectionKind.ANONYMOUS), endpoint_url, timeouts)
+        client = make_client(access, endpoint_url, timeouts)
         answer = client.head_bucket(Bucket=bucket)
     except ClientError as error:
         answer = error.response

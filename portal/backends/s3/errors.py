@@ -23,6 +23,7 @@ from portal.errors import (
     ObjectExists,
     ObjectNotFound,
     OutOfSpace,
+    Refused,
     StorageError,
     Unreachable,
     WrongRegion,
@@ -227,6 +228,8 @@ def from_client(error: Exception, asked: Asked) -> StorageError:
             return _unconnected(error, host)
         case boto.IncompleteReadError() | http.IncompleteRead() | http.ProtocolError():
             return _silent(f"The connection to {host} broke.")
+        case boto.HTTPClientError(kwargs={"error": Refused() as refusal}):
+            return AccessRefused(refusal.message, hint=refusal.hint)
         case boto.HTTPClientError() | boto.ConnectionError() | http.HTTPError():
             return _silent(f"The connection to {host} broke.")
     return StorageError(f"{host} gave an answer that is not S3's.", hint="Check the endpoint.")

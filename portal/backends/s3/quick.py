@@ -5,6 +5,9 @@ and says why; so no error leaves this file. Not for listings: obstore drops a ke
 
 obstore follows a server's redirects when it reads, to any host, without the signature. So a body counts only when its
 MD5 is the one a listing told before: who redirects to something secret cannot know that.
+
+It looks names up by itself, too, and offers no place to judge what they lead to. So it serves only where that is no
+matter: AWS, names an admin listed, and https, where no other server than the name's own has its certificate.
 """
 
 import hashlib
@@ -51,12 +54,33 @@ class Quick:
         return None
 
 
+def _may_look_up(access: S3Access, endpoint_url: str | None) -> bool:
+    """Tell whether a client that judges no address may look the endpoint's name up."""
+    return (
+        endpoint_url is None
+        or endpoint_url.lower().startswith("https://")
+        or access.guard is None
+        or access.guard.trusts_name
+    )
+
+
+def _place(bucket: str, region: str, endpoint_url: str | None) -> dict[str, Any]:
+    """Return where obstore asks. AWS is named too: else a variable of the environment could name another host."""
+    if endpoint_url is not None:
+        return {"endpoint": endpoint_url, "virtual_hosted_style_request": False}
+    host = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    # The certificate of AWS holds for one more name before the host, so not for a bucket with a dot in its own.
+    if "." in bucket:
+        return {"endpoint": f"https://{host}", "virtual_hosted_style_request": False}
+    return {"endpoint": f"https://{bucket}.{host}", "virtual_hosted_style_request": True}
+
+
 @lru_cache(maxsize=16)
 def open_quick(
     bucket: str, access: S3Access, region: str, endpoint_url: str | None, timeouts: Timeouts
 ) -> Quick | None:
-    """Return the quick way into a bucket; None without an access key, or where obstore cannot be set up."""
-    if access.kind is not ConnectionKind.ACCESS_KEY:
+    """Return the quick way into a bucket; None without an access key, or where obstore cannot be set up or trusted."""
+    if access.kind is not ConnectionKind.ACCESS_KEY or not _may_look_up(access, endpoint_url):
         return None
     from obstore.store import S3Store
 
@@ -67,8 +91,7 @@ def open_quick(
                 access_key_id=access.access_key_id,
                 secret_access_key=access.secret_access_key,
                 region=region,
-                endpoint=endpoint_url,
-                virtual_hosted_style_request=endpoint_url is None,
+                **_place(bucket, region, endpoint_url),
                 # One try: the second one is botocore's.
                 retry_config={"max_retries": 0},
                 client_options={

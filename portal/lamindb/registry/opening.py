@@ -110,6 +110,7 @@ def _postgres_engine(way: PostgresWay, limits: Limits, *, writes: bool) -> Engin
         "connect_timeout": max(2, round(limits.connect_seconds)),
         "application_name": "storage portal",
         "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        **way.driver_hosts,
     }
     return create_engine(
         way.driver_url,

@@ -48,9 +48,11 @@ class PostgresWay:
 
     Attributes:
         url: `postgresql://user:password@host:port/database`, secret included: never shown, logged or kept in the clear.
+        addresses: the only ones to connect to, since the name may lead elsewhere by then; empty: look the host up.
     """
 
     url: str
+    addresses: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -68,6 +70,16 @@ class PostgresWay:
     def port(self) -> int:
         """Return the server's port."""
         return make_url(self.url).port or 5432
+
+    @property
+    def driver_hosts(self) -> dict[str, str]:
+        """Return where the driver connects to, in place of the URL's host: the name is for certificates only then.
+
+        Source: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNECT-HOSTADDR
+        """
+        if not self.addresses:
+            return {}
+        return {"host": ",".join([self.host] * len(self.addresses)), "hostaddr": ",".join(self.addresses)}
 
     @property
     def driver_url(self) -> URL:

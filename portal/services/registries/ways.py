@@ -6,7 +6,7 @@ A database is opened outside of the portal's own transactions only, and each tim
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -121,13 +121,15 @@ def opened(entry: Entry, *, writes: bool = False, limits: Limits = USUAL) -> Ite
     Raises:
         RegistryError: as `portal.lamindb.registry.opening.open_registry`; also where the portal's rules forbid the way.
     """
-    check_entry(entry)
-    with open_registry(entry.way, writes=writes, limits=limits) as connection:
+    way = check_entry(entry)
+    with open_registry(way, writes=writes, limits=limits) as connection:
         yield connection
 
 
-def check_entry(entry: Entry) -> None:
-    """Refuse a way that must not be taken (any more), before anything is sent through it.
+def check_entry(entry: Entry) -> Way:
+    """Return the way to take, having refused one that must not be taken (any more); nothing was sent through it.
+
+    A server's way holds the addresses that were judged: a second look-up could lead elsewhere.
 
     Raises:
         RegistryUnreachable: the file is seen by another host, or the server's name is unknown.
@@ -148,11 +150,14 @@ def check_entry(entry: Entry) -> None:
             # An IPv6 address needs its brackets.
             host = f"[{entry.way.host}]" if ":" in entry.way.host else entry.way.host
             url = f"https://{host}:{entry.way.port}"
-            check_endpoint(url, entry.settings.allowed_endpoints, addresses_of(url))
+            addresses = addresses_of(url)
+            check_endpoint(url, entry.settings.allowed_endpoints, addresses)
+            return replace(entry.way, addresses=addresses)
     except Unreachable as error:
         raise RegistryUnreachable(error.message, hint=error.hint, field=field, retryable=True) from error
     except (AccessRefused, Refused) as error:
         raise RegistryRefused(error.message, hint=error.hint, field=field) from error
+    return entry.way
 
 
 def _check_now(settings: Settings, path: str) -> None:

@@ -1,7 +1,9 @@
+import pickle
+
 import pytest
 
 from portal.errors import Refused
-from portal.planning.endpoints import check_endpoint
+from portal.planning.endpoints import EndpointRule, check_endpoint
 
 PUBLIC = ("52.95.110.1",)
 
@@ -74,3 +76,27 @@ def test_it_refuses_every_way_round_the_list(
 
 def test_it_judges_the_name_alone_while_nothing_is_resolved() -> None:
     check_endpoint("https://minio.example.org", ("minio.example.org",), ())
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed", "trusted"),
+    [
+        ("http://minio.example.org:9000", ("minio.example.org",), True),
+        ("http://minio.example.org:9000", ("minio.example.org:9000",), True),
+        ("http://minio.example.org:9000", ("minio.example.org:9001",), False),
+        ("http://minio.example.org:9000", ("*.example.org",), False),
+        ("http://minio.example.org:9000", ("10.0.0.0/8",), False),
+        ("http://10.0.0.5:9000", ("10.0.0.0/8",), True),
+        ("http://[::1]:9000", (), True),
+    ],
+)
+def test_a_name_is_trusted_with_its_addresses_only_where_it_was_listed_itself(
+    url: str, allowed: tuple[str, ...], trusted: bool
+) -> None:
+    assert EndpointRule(url, allowed).trusts_name is trusted
+
+
+def test_a_rule_travels_to_other_processes() -> None:
+    rule = EndpointRule("https://minio.example.org", ("minio.example.org",))
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    assert hash(rule) == hash(EndpointRule("https://minio.example.org", ("minio.example.org",)))
