@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 from portal.backends.guard import AddressGuard
+from portal.backends.leftovers import Leftovers
 from portal.errors import NameRefused, StorageError
 from portal.values import MANAGED_FOLDER, ConnectionKind, Root
 
@@ -149,7 +150,7 @@ class Readable(Protocol):
 
 
 @runtime_checkable
-class Backend(Protocol):
+class Backend(Leftovers, Protocol):
     """One root, opened. Safe to use from many threads at once; may raise any `StorageError` besides those named."""
 
     @property

@@ -20,6 +20,7 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
+from portal.backends.leftovers import PROBE_FOLDER, Leftover, probe_key
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
 from portal.values import Root
 
@@ -122,6 +123,16 @@ class MemoryBackend:
         """Return 0: a write here leaves nothing behind."""
         check_tag(tag)
         return 0
+
+    def list_leftovers(self) -> Iterator[Leftover]:
+        """Yield the probes; a write here has no temporaries."""
+        folder = PROBE_FOLDER + "/"
+        names = (key.removeprefix(folder) for key in sorted(self.objects) if key.startswith(folder))
+        return (Leftover("probe", name, _WRITTEN_AT) for name in names)
+
+    def remove_probe(self, name: str) -> None:
+        """Delete a probe."""
+        self.delete(probe_key(name))
 
     def free_bytes(self) -> int | None:
         """Return None: memory has no quota."""

@@ -14,7 +14,7 @@ from portal.services.doctor import Finding, examine
 
 
 @cli.command()
-@click.option("--fix", is_flag=True, help="Put right what is safe: leases that ran out, temporaries of ended moves.")
+@click.option("--fix", is_flag=True, help="Put right what is safe: old leases, what ended moves and checks left.")
 @json_option
 @pass_context
 def doctor(context: Context, fix: bool, as_json: bool) -> None:

@@ -33,7 +33,7 @@ HARMLESS = frozenset({Reason.MARKER, Reason.PORTAL, Reason.FOLDER_KEY, Reason.LO
 _DATABASE = f"{MANAGED_FOLDER}/lamin.db"
 _DATABASE_KEYS = frozenset(_DATABASE + suffix for suffix in ("", "-wal", "-shm", "-journal", ".gz"))
 _LOCK_PREFIX = f"{MANAGED_FOLDER}/_exclusion/"
-_PORTAL_PREFIX = f"{MANAGED_FOLDER}/_portal/"
+_PORTAL_PREFIXES = (f"{MANAGED_FOLDER}/_portal/", f"{MANAGED_FOLDER}/_probe/")
 _MARKER_KEYS = frozenset({MARKER_KEY, f"{MANAGED_FOLDER}/_is_initialized"})
 
 
@@ -130,7 +130,7 @@ def _own_reason(key: str) -> Reason | None:
         return Reason.MARKER
     if key.startswith(_LOCK_PREFIX):
         return Reason.LOCK
-    return Reason.PORTAL if key.startswith(_PORTAL_PREFIX) else None
+    return Reason.PORTAL if key.startswith(_PORTAL_PREFIXES) else None
 
 
 def _is_utf8(key: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from portal.backends.base import BULK, Backend, Proof
+from portal.backends.leftovers import checksum_probe, probe_key
 from portal.backends.local import made_root, missing_folders
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
@@ -23,7 +24,7 @@ from portal.services.reach import Door, check_way, opened
 from portal.transfer.scan import SHARD_LIMITS, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
-from portal.values import MANAGED_FOLDER, MARKER_KEY, StorageType
+from portal.values import MARKER_KEY, StorageType
 
 _PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
@@ -195,8 +196,8 @@ def _refuse_foreign(target: Backend, storage_uid: str) -> None:
 def _probe(target: Backend, storage_uid: str) -> None:
     if not target.capabilities.can_write:
         raise Refused(f"{target.root} can only be read.", hint="Choose a bucket or a folder.")
-    key = _probe_key(storage_uid)
-    target.delete(key)
+    key = probe_key(storage_uid)
+    target.remove_probe(storage_uid)
     try:
         target.write(key, [_PROBE], size_bytes=len(_PROBE))
         with target.open_read(key) as stream:
@@ -205,11 +206,6 @@ def _probe(target: Backend, storage_uid: str) -> None:
         target.delete(key)
     if found != _PROBE:
         raise ContentMismatch("The target gave back other bytes than were written.", hint="Look at that server.")
-
-
-def _probe_key(storage_uid: str) -> str:
-    """Return the one key of a location's probes, so that what a killed probe left is found again."""
-    return f"{MANAGED_FOLDER}/_probe/{storage_uid}"
 
 
 def make_plan(job: PlanJob) -> Plan:
@@ -295,7 +291,8 @@ def remove_marker(door: Door, storage_uid: str) -> None:
 
 
 def remove_temporaries(door: Door, tags: tuple[str, ...], storage_uid: str) -> int:
-    """Remove what killed writes and a killed probe left behind; return how many writes."""
+    """Remove what killed writes and killed probes left behind; return how many writes."""
     with opened(door, timeouts=BULK) as backend:
-        backend.delete(_probe_key(storage_uid))
+        for name in (storage_uid, checksum_probe(storage_uid)):
+            backend.remove_probe(name)
         return sum(backend.remove_temporaries(tag) for tag in tags)

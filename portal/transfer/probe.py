@@ -11,6 +11,7 @@ from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.backends.checks import failed_check
+from portal.backends.leftovers import probe_key
 from portal.errors import (
     BucketNotFound,
     ContentMismatch,
@@ -23,8 +24,6 @@ from portal.values import CheckResult, CheckStatus
 
 #: As many keys as one page of a listing holds.
 _KEYS_SEEN: Final = 1000
-
-_PROBE_FOLDER: Final = ".lamindb/_probe"
 
 _TITLES: Final = {
     "list": "List objects",
@@ -110,7 +109,7 @@ def probe(backend: Backend, *, want_write: bool, key_token: str, clock: Callable
     run.attempt("list", lambda: _list(backend, seen))
     run.attempt("get", lambda: _get(backend, seen))
     if want_write:
-        _probe_writing(run, backend, f"{_PROBE_FOLDER}/{key_token}")
+        _probe_writing(run, backend, probe_key(key_token))
     else:
         for name in _WRITES:
             run.skip(name, "Read-only: nothing was written.")

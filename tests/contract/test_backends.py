@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from portal.backends.base import Backend, FolderPage
+from portal.backends.leftovers import probe_key
 from portal.errors import ContentMismatch, NameRefused, ObjectExists, ObjectNotFound
 from tests.contract.conftest import MEBIBYTE
 
@@ -270,3 +271,15 @@ def test_free_bytes_are_told_where_that_is_announced(backend: Backend) -> None:
     free = backend.free_bytes()
     assert (free is not None) == backend.capabilities.has_free_bytes
     assert free is None or free > 0
+
+
+def test_it_tells_of_its_probes_and_removes_them_by_name(backend: Backend) -> None:
+    assert list(backend.list_leftovers()) == []
+    for key in [probe_key("one"), probe_key("other-checksums"), "data/_probe/one", ".lamindb/_probes"]:
+        put(backend, key)
+    found = {left.name for left in backend.list_leftovers() if left.kind == "probe"}
+    assert found == {"one", "other-checksums"}
+    assert all(left.modified_at is None or left.modified_at.tzinfo for left in backend.list_leftovers())
+    backend.remove_probe("one")
+    backend.remove_probe("absent")
+    assert keys(backend) == [".lamindb/_probe/other-checksums", ".lamindb/_probes", "data/_probe/one"]

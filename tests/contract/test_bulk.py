@@ -9,6 +9,7 @@ import pytest
 
 from portal.backends.base import BULK, Backend, ObjectInfo, Proof
 from portal.backends.s3 import S3Backend
+from portal.backends.s3.leftovers import uploads
 from portal.backends.s3.quick import QUICK_BYTES
 from portal.errors import ContentMismatch, ObjectExists, StorageError
 from tests.contract.canned import answering
@@ -237,6 +238,39 @@ def test_the_test_servers_checksums_are_evidence(s3: S3Backend) -> None:
     before = list(s3.list_objects())
     assert s3.prove("token") == Proof(has_md5=True, has_parts=True)
     assert list(s3.list_objects()) == before
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("last", ["put_object", "upload_part", "complete_multipart_upload"])
+def test_what_a_killed_try_left_goes_with_the_next_try_or_a_removal(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    ask, is_dead = s3._call, False
+
+    def dying(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        nonlocal is_dead
+        if is_dead:
+            raise Killed
+        answer = ask(operation, action, key, **arguments)
+        is_dead = operation == last
+        return answer
+
+    def left() -> tuple[set[str], int]:
+        found = {each.name for each in s3.list_leftovers() if each.kind == "probe"}
+        return found, len(uploads(s3._call, s3._prefix))
+
+    for tidy in (lambda: s3.remove_probe("token-checksums"), lambda: s3.prove("token")):
+        with monkeypatch.context() as patch:
+            patch.setattr(s3, "_call", dying)
+            is_dead = False
+            with pytest.raises(Killed):
+                s3.prove("token")
+        assert left() == ({"token-checksums"}, 1 if last == "upload_part" else 0)
+        tidy()
+        assert left() == (set(), 0)
 
 
 def canned_etags(monkeypatch: pytest.MonkeyPatch, s3: S3Backend, operations: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """`portal doctor`: each kind of trouble is made, found with what to do about it, and put right where that is safe."""
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from portal.services.doctor import Finding, examine
 from portal.values import MARKER_KEY, Mode
 from tests.integration.command_line import CommandLine
 from tests.integration.move_fixtures import executor, marker_of, moves, source
-from tests.integration.moves import Moves, fill
+from tests.integration.moves import OBJECTS, Moves, contents, fill
+from tests.integration.test_servers import s3_client
 
 __all__ = ["executor", "moves", "source"]
 
@@ -133,11 +135,104 @@ def test_what_ended_moves_left_is_removed_and_nothing_else(
     found = look(here)
     assert found.keys() - {"disk"} == {"temporary", "ledger-temporary", "ledger-folder"}
     assert left.exists(), "looking changes nothing"
-    assert look(here, fix=True)["temporary"].fixed == "It was removed."
+    assert look(here, fix=True)["temporary"].fixed == "Removed."
     assert look(here).keys() - {"disk"} == {"ledger-folder"}
     assert not left.exists()
     assert all(folder.exists() for folder in others)
     assert stranger.exists()
+
+
+def upload_of(moves: Moves, bucket: str, key: str) -> str:
+    """Begin an upload in parts and leave it unfinished; return its id."""
+    client = s3_client(moves.s3)
+    upload_id: str = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    client.upload_part(Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=1, Body=b"half")
+    return upload_id
+
+
+def uploads_in(moves: Moves, bucket: str) -> set[str]:
+    page = s3_client(moves.s3).list_multipart_uploads(Bucket=bucket)
+    return {item["Key"] for item in page.get("Uploads", [])}
+
+
+def test_what_ended_moves_and_killed_checks_left_in_a_bucket_is_removed_and_nothing_else(
+    moves: Moves, here: Settings, source: Path
+) -> None:
+    root, _ = moves.bucket("doctor-left")
+    uid, client = moves.register(source), s3_client(moves.s3)
+    made = moves.plan(uid, root)
+    with moves.portal.write_as("ada") as work:
+        assert migrations.cancel(work, made).state is State.CANCELLED
+
+    def put(key: str, body: bytes = b"left") -> str:
+        client.put_object(Bucket="doctor-left", Key=key, Body=body)
+        return key
+
+    record = {"key": "raw/large.bin", "upload_id": upload_of(moves, "doctor-left", "raw/large.bin")}
+    gone = {
+        put(f".lamindb/_portal/{made}-f1-0/0123", json.dumps(record).encode()),
+        put(f".lamindb/_probe/{uid}"),
+        put(f".lamindb/_probe/{uid}-checksums"),
+    }
+    upload_of(moves, "doctor-left", f".lamindb/_probe/{uid}-checksums")
+    upload_of(moves, "doctor-left", "somebodys/upload.bin")
+    kept = {
+        put(".lamindb/_portal/Another12345-f1-0/0123", json.dumps({"key": "x", "upload_id": "y"}).encode()),
+        put(".lamindb/_probe/Another12345"),
+        put(".lamindb/_probe/" + "0" * 32),  # of a check that may be under way
+        put("raw/object.bin"),
+    }
+    found = look(here)
+    assert found.keys() - {"disk", "ledger-temporary"} == {"temporary", "probe"}
+    assert f"{made}-f1-0" in found["temporary"].what
+    assert found["probe"].todo == "portal doctor --fix"
+    listed = client.list_objects_v2(Bucket="doctor-left")["Contents"]
+    assert {item["Key"] for item in listed} == gone | kept, "looking changes nothing"
+    assert look(here, fix=True)["probe"].fixed == "Removed."
+    listed = client.list_objects_v2(Bucket="doctor-left")["Contents"]
+    assert {item["Key"] for item in listed} == kept
+    assert uploads_in(moves, "doctor-left") == {"somebodys/upload.bin"}
+    assert look(here).keys() <= {"disk"}
+
+
+def test_what_a_check_left_is_nobodys_after_an_hour_and_not_before(
+    moves: Moves, here: Settings, local_base: Path
+) -> None:
+    fill(local_base / "cells")
+    moves.register(local_base / "cells")
+    left = [local_base / "cells/.lamindb/_probe" / ("ab" * 16), local_base / "cells/.lamindb/_portal/probe-abababab/x"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"left")
+    assert look(here).keys() <= {"disk"}
+    later = datetime.now(UTC) + timedelta(hours=2)
+    found = {finding.code for finding in examine(here, database.newest_revision(), later, fix=True)}
+    assert found - {"disk"} == {"temporary", "probe"}
+    assert not any(path.exists() for path in left)
+    assert contents(local_base / "cells") == OBJECTS
+
+
+def test_what_a_move_that_goes_on_needs_is_left_alone(
+    moves: Moves, here: Settings, source: Path, local_base: Path
+) -> None:
+    uid = moves.register(source)
+    made = moves.copy(uid, local_base / "target")
+    mine = [local_base / "target/.lamindb/_probe" / uid, local_base / f"target/.lamindb/_portal/{made}-f1-0/x"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"in use")
+    assert look(here, fix=True).keys() <= {"disk"}
+    assert all(path.exists() for path in mine)
+
+
+def test_a_bucket_that_is_away_does_not_hold_up_the_doctor(moves: Moves, here: Settings, source: Path) -> None:
+    root, _ = moves.bucket("doctor-away")
+    made = moves.plan(moves.register(source), root)
+    with moves.portal.write_as("ada") as work:
+        migrations.cancel(work, made)
+    with moves.row(made) as row:
+        row.target_root = row.target_root.replace("127.0.0.1", "localhost")  # an endpoint that nobody listed
+    assert look(here).keys() <= {"disk", "ledger-temporary"}
 
 
 @pytest.mark.parametrize(("marker", "words"), [(None, "has no marker"), ("anotheruid00", "names anotheruid00")])

@@ -18,8 +18,10 @@ from portal.backends.base import (
     check_length,
     check_tag,
 )
+from portal.backends.leftovers import Leftover, probe_key
 from portal.backends.local.batch import Batch
 from portal.backends.local.errors import translated
+from portal.backends.local.leftovers import leftovers
 from portal.backends.local.listing import Walk, as_info, changed_at
 from portal.backends.local.paths import LINKS, Tree, file_parts
 from portal.backends.local.streams import FileStream
@@ -157,6 +159,14 @@ class LocalBackend:
                 count += 1
         self._remove_empty(parts)
         return count
+
+    def list_leftovers(self) -> Iterator[Leftover]:
+        """Yield folders of temporary files, and probes."""
+        return leftovers(self._tree)
+
+    def remove_probe(self, name: str) -> None:
+        """Delete a probe."""
+        self.delete(probe_key(name))
 
     def free_bytes(self) -> int | None:
         """Return the free bytes of the file system, as far as this user may use them."""

@@ -23,8 +23,10 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
+from portal.backends.leftovers import Leftover
 from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
 from portal.backends.s3.errors import Asked, from_client, translated
+from portal.backends.s3.leftovers import probes, remove_probe, temporaries
 from portal.backends.s3.listing import Listing, info_of
 from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
@@ -230,6 +232,15 @@ class S3Backend:
                 self._records.abort(item["Key"])
                 count += 1
         return count
+
+    def list_leftovers(self) -> Iterator[Leftover]:
+        """Yield tags of unfinished uploads, and probes."""
+        yield from temporaries(self._call, self._prefix)
+        yield from probes(self._call, self._prefix)
+
+    def remove_probe(self, name: str) -> None:
+        """Remove a probe and its uploads."""
+        remove_probe(self._call, self._prefix, name)
 
     def free_bytes(self) -> int | None:
         """Return None: a bucket does not say."""

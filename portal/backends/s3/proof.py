@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from portal.backends.base import Proof
+from portal.backends.leftovers import checksum_probe, probe_key
+from portal.backends.s3.leftovers import remove_probe
 from portal.backends.s3.uploads import Caller, composite
 from portal.errors import ContentMismatch, StorageError
 
@@ -23,10 +25,13 @@ _SMALL_BYTES: Final = 1024
 def prove(call: Caller, prefix: str, token: str) -> Proof:
     """Return what the ETags of new objects are evidence of, tried with 5 MiB below `.lamindb/_probe/`.
 
-    What goes wrong is no evidence and no error: then everything is read back.
+    One key a token, which is freed first of what a killed try has left. What goes wrong is no evidence and no error:
+    then everything is read back.
     """
-    key = f"{prefix}.lamindb/_probe/{token}-checksums"
+    name = checksum_probe(token)
+    key = prefix + probe_key(name)
     try:
+        remove_probe(call, prefix, name)
         reason = _try_single(call, key)
         has_md5 = not reason
         reason = reason or _try_parts(call, key)

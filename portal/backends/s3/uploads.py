@@ -205,11 +205,11 @@ def abort_upload(call: Caller, key: str, upload_id: str) -> None:
     try:
         call("abort_multipart_upload", "s3:AbortMultipartUpload", key, UploadId=upload_id)
     except StorageError as error:
-        if not _is_forgotten(error):
+        if not is_forgotten(error):
             raise
 
 
-def _is_forgotten(error: StorageError) -> bool:
+def is_forgotten(error: StorageError) -> bool:
     """Tell whether the server knows no such upload (any more)."""
     return "NoSuchUpload" in (error.server_message or "")
 
@@ -265,7 +265,7 @@ class Records:
         except ObjectNotFound:
             return None
         except StorageError as error:
-            if error.retryable and not _is_forgotten(error):
+            if error.retryable and not is_forgotten(error):
                 raise
         # The server cannot list parts, or has given the upload up: begin anew.
         with suppress(StorageError):

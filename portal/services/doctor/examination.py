@@ -13,6 +13,7 @@ from portal.errors import SettingsError
 from portal.services.backups.making import sqlite_path
 from portal.services.doctor.findings import Case, Finding, error
 from portal.services.doctor.ledger import look_at_ledger
+from portal.services.doctor.leftovers import look_at_leftovers
 from portal.services.doctor.moves import look_at_moves
 from portal.services.doctor.place import look_at_place, look_at_secrets
 from portal.services.doctor.roots import look_at_roots
@@ -38,7 +39,7 @@ def examine(settings: Settings, newest_revision: str | None, now: datetime, *, f
             return found + stale
         with Session(engine) as session:
             case = Case(settings, session, _vault(settings), now, fix, monotonic)
-            for look in (look_at_secrets, look_at_moves, look_at_ledger, look_at_roots):
+            for look in (look_at_secrets, look_at_moves, look_at_ledger, look_at_leftovers, look_at_roots):
                 found += look(case)
             session.commit()
     except SQLAlchemyError as trouble:

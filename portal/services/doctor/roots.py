@@ -1,20 +1,18 @@
-"""Roots that can be reached from here: whose marker lies there, and what ended moves left below `.lamindb/_portal`."""
+"""Roots that can be reached from here: whose marker lies there."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from portal.backends.base import TEMPORARY_FOLDER
 from portal.errors import Conflict, ContentMismatch, PortalError
 from portal.lamindb.marker import Marker, read_marker
 from portal.models import Migration, Storage
-from portal.planning.states import FINAL, SWITCHED, MigrationState
+from portal.planning.states import SWITCHED, MigrationState
 from portal.services.doctor.findings import Case, Finding, error, warning
-from portal.services.reach import Door, check_directory, door_of, opened, within
+from portal.services.reach import Door, door_of, opened, within
 from portal.services.work import Work
-from portal.values import Mode, StorageType
+from portal.values import Mode
 
 #: For one root, and for all together.
 _ROOT_SECONDS, _ALL_SECONDS = 5.0, 30.0
@@ -25,7 +23,6 @@ _BETWEEN = frozenset({MigrationState.FENCED, *SWITCHED} - {MigrationState.RELEAS
 
 def look_at_roots(case: Case) -> Iterator[Finding]:
     """Yield what lies at a root and should not, or the other way round."""
-    yield from _left_over(case)
     work = case.work()
     if work is not None:
         yield from _markers(case, work)
@@ -80,38 +77,3 @@ def _compare(storage: Storage, found: Marker | None) -> Iterator[Finding]:
 
 def _look(storage: Storage) -> str:
     return f"portal storage check {storage.uid}"
-
-
-def _left_over(case: Case) -> Iterator[Finding]:
-    """Yield temporaries of moves that are over, at local roots of this host. Nobody else writes under their tags."""
-    query = select(Migration).where(Migration.state.in_(sorted(FINAL))).order_by(Migration.id)
-    for migration in case.session.scalars(query).all():
-        for side in ("source", "target"):
-            host = getattr(migration, f"{side}_host")
-            is_here = host is not None and host.name == case.settings.host
-            if getattr(migration, f"{side}_type") is not StorageType.LOCAL or not is_here:
-                continue
-            folder = Path(getattr(migration, f"{side}_root")) / TEMPORARY_FOLDER
-            for path in _of_migration(folder, migration.uid):
-                yield _remove(case, path, migration.uid)
-
-
-def _of_migration(folder: Path, uid: str) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.name.startswith(f"{uid}-") and not path.is_symlink())
-    except OSError:
-        return []
-
-
-def _remove(case: Case, path: Path, uid: str) -> Finding:
-    what = f"{path} was left by migration {uid}, which is over."
-    if not case.fix:
-        return warning("temporary", what, "portal doctor --fix")
-    try:
-        check_directory(str(path), case.settings.local_bases)
-        for entry in path.iterdir():
-            entry.unlink()
-        path.rmdir()
-    except (OSError, PortalError) as trouble:
-        return warning("temporary", f"{what} It could not be removed: {trouble}", f"rm -r {path}")
-    return warning("temporary", what, "portal doctor --fix", "It was removed.")

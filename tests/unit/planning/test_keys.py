@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.planning.keys import KeyRules, _first_fault, name_fault
+from portal.planning.keys import KeyRules, Reason, _first_fault, exclusion_of, name_fault
 
 BUCKET = KeyRules(max_key_bytes=1024)
 FOLDER = KeyRules(max_key_bytes=4000, max_part_bytes=255, holds_folder_keys=False)
@@ -38,3 +38,17 @@ def test_the_quick_look_never_passes_what_the_long_one_finds(key: str, rules: Ke
 )
 def test_a_name_is_judged_by_what_the_target_holds(key: str, rules: KeyRules, fault: str) -> None:
     assert name_fault(key, rules) == fault
+
+
+@pytest.mark.parametrize(
+    ("key", "is_own"),
+    [
+        (".lamindb/_portal/tag/1", True),
+        (".lamindb/_probe/0123", True),
+        (".lamindb/_probes", False),
+        ("_probe/0123", False),
+        ("data/.lamindb/_probe/0123", False),
+    ],
+)
+def test_what_the_portal_left_itself_never_moves(key: str, is_own: bool) -> None:
+    assert (exclusion_of(key, BUCKET) == (Reason.PORTAL, "")) is is_own
