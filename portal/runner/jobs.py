@@ -233,7 +233,7 @@ def make_plan(job: PlanJob) -> Plan:
         target = stack.enter_context(opened(job.ends.target, timeouts=BULK))
         options = ScanOptions(
             limits=SHARD_LIMITS,
-            check=lambda: _refuse_when_stopped(job.stop_path),
+            check=lambda: refuse_when_stopped(job.stop_path),
             manifest=stack.enter_context(open_manifest(job.doors)),
             leaves_unreferenced=job.leaves_unreferenced,
             nested=job.nested,
@@ -255,7 +255,12 @@ def _beside(objects: tuple[PlannedObject, ...]) -> list[str]:
     return [item.target_key for item in objects if item.target_key]
 
 
-def _refuse_when_stopped(stop_path: str) -> None:
+def refuse_when_stopped(stop_path: str) -> None:
+    """End a job that was told to stop.
+
+    Raises:
+        Conflict: the file is there.
+    """
     if stop_path and Path(stop_path).exists():
         raise Conflict("Told to stop.")
 

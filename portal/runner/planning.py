@@ -58,7 +58,7 @@ def _forget_folders(drive: Drive, made: list[str]) -> None:
 
 def plan_first(drive: Drive, facts: Facts) -> None:
     """Make the plan of the first pass."""
-    answer = drive.run(make_plan, _job(drive, facts, "first", facts.pass_number))
+    answer = drive.run(make_plan, plan_job(drive, facts, "first", facts.pass_number))
     if answer.error:
         drive.trouble_of(answer)
         return
@@ -79,7 +79,7 @@ def plan_first(drive: Drive, facts: Facts) -> None:
 
 def plan_delta(drive: Drive, facts: Facts) -> None:
     """Plan what changed at the source since the passes so far."""
-    answer = drive.run(make_plan, _job(drive, facts, "delta", facts.pass_number))
+    answer = drive.run(make_plan, plan_job(drive, facts, "delta", facts.pass_number))
     if answer.error:
         drive.trouble_of(answer)
         return
@@ -98,7 +98,7 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
 
 def plan_back(drive: Drive, facts: Facts, number: int) -> None:
     """Plan what was written at the new root since the cut-over; the second time, look whether more was."""
-    answer = drive.run(make_plan, _job(drive, facts, "back", number))
+    answer = drive.run(make_plan, plan_job(drive, facts, "back", number))
     if answer.error:
         drive.trouble_of(answer)
         return
@@ -119,7 +119,8 @@ def plan_back(drive: Drive, facts: Facts, number: int) -> None:
         held.note(planned_back=number, back_summary={**back, "beside": beside})
 
 
-def _job(drive: Drive, facts: Facts, kind: str, number: int) -> PlanJob:
+def plan_job(drive: Drive, facts: Facts, kind: str, number: int) -> PlanJob:
+    """Return the job that plans a pass of a kind: first, delta or back."""
     folder = str(drive.tools.settings.ledger_dir)
     with database.read() as session:
         known = ledger.known_paths(session, drive.lease.migration_id, folder)

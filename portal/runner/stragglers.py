@@ -1,5 +1,6 @@
 """During soak: look for what sessions that had not noticed the switch wrote to the old root, and bring it over."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from portal.planning.actions import Act
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import Answer, PlanJob, make_plan
 from portal.runner.shards import Pass, is_open, run_pass
+from portal.runner.written import written_since
 from portal.services.events import Change, record
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import FORWARD, Plan
@@ -25,6 +27,8 @@ def sweep(drive: Drive, facts: Facts) -> None:
     if answer.error:
         return _note(drive, error=answer.error)
     plan: Plan = answer.value
+    # Before anything is brought over, which would count as written there.
+    written = written_since(drive, facts)
     with drive.writing() as held:
         row = held.migration
         row.pass_number = facts.pass_number + 1
@@ -36,7 +40,7 @@ def sweep(drive: Drive, facts: Facts) -> None:
             fault = run_pass(drive, Pass(facts.ends, FORWARD, number, is_copy, facts.takes_rot, facts.proof))
             if fault is not None:
                 return _note(drive, error=fault.error)
-    return _note(drive, plan=plan)
+    return _note(drive, plan=plan, written=written)
 
 
 def _plan(drive: Drive, facts: Facts) -> Answer:
@@ -55,11 +59,11 @@ def _plan(drive: Drive, facts: Facts) -> Answer:
     return drive.run(make_plan, job)
 
 
-def _note(drive: Drive, *, plan: Plan | None = None, error: str = "") -> None:
+def _note(drive: Drive, *, plan: Plan | None = None, written: Mapping[str, Any] | None = None, error: str = "") -> None:
     with drive.writing() as held:
         row, now = held.migration, held.work.now
         before: dict[str, Any] = (row.plan or {}).get("sweep") or {}
-        found = {**before, "at": now.isoformat(), "error": error}
+        found = {**before, "at": now.isoformat(), "error": error, "written": written or before.get("written")}
         if plan is not None:
             brought = plan.summary.act(Act.COPY)
             found |= {

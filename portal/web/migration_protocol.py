@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from portal.planning.estimates import guess
 from portal.planning.keys import Reason
 from portal.planning.states import MigrationState
 from portal.services.migrations import MigrationPage
 from portal.services.migrations.around import InstanceRow
 from portal.services.migrations.doors import REPOINT
-from portal.web.filters import format_count, show_when
+from portal.web.filters import format_bytes, format_count, show_when
 
 _S = MigrationState
 
@@ -155,6 +156,8 @@ def sweep(page: MigrationPage) -> list[tuple[str, object]]:
     brought = int(found.get("brought", 0))
     noun = "object" if brought == 1 else "objects"
     pairs.append(("Brought over since the cut-over", f"{format_count(brought)} {noun}"))
+    if (written_there := _written(page)) is not None:
+        pairs.append(("Written at the new root since", _amount(written_there) if written_there["count"] else "nothing"))
     if found.get("last_found_at"):
         pairs.append(("Last new object", _when(found["last_found_at"], page)))
     pairs.append(("Looked at next", _next_words(view.sweep_at, page.now)))
@@ -166,6 +169,29 @@ def _next_words(at: datetime | None, now: datetime) -> object:
     if at is None or at > now:
         return at and show_when(at, now)
     return "now, as soon as a runner is free"
+
+
+def written(page: MigrationPage) -> str:
+    """Return how much a rollback copies back first, as it was counted last, or when it will be."""
+    found = _written(page)
+    if found is None:
+        return "How much that is, is counted when it begins; the page then shows objects and bytes."
+    at = datetime.fromisoformat(found["at"])
+    when = f"At {at:%H:%M} UTC" if at.date() == page.now.date() else f"On {at.day} {at:%b} at {at:%H:%M} UTC"
+    if not found["count"]:
+        return f"{when} that was nothing. It is counted anew when it begins."
+    takes = guess(found["count"], found["bytes"])
+    return f"{when} that was {_amount(found)}; it takes {takes}. It is counted anew when it begins."
+
+
+def _written(page: MigrationPage) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = ((page.view.plan or {}).get("sweep") or {}).get("written")
+    return found
+
+
+def _amount(tally: Mapping[str, Any]) -> str:
+    noun = "object" if tally["count"] == 1 else "objects"
+    return f"{format_count(tally['count'])} {noun} ({format_bytes(tally['bytes'])})"
 
 
 def sweep_lists(page: MigrationPage) -> list[tuple[str, list[str]]]:

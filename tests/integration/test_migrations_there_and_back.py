@@ -1,6 +1,7 @@
 """Moving roots with a real runner, real workers and a real S3 server, in all four directions and back."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,25 @@ def test_a_root_moves_there_and_back_with_every_byte(
     assert contents(old)["written/since.txt"] == b"new"
     assert [data for key, data in contents(old).items() if key.startswith("README.md.")] == [b"rewritten since"]
     assert MARKER_KEY not in contents(new)
+
+
+def test_the_soak_counts_what_a_rollback_would_copy_back(moves: Moves, local_base: Path) -> None:
+    old, new = local_base / "old", local_base / "new"
+    fill(old)
+    made = moves.copy(moves.register(old), new)
+    moves.cut_over(made, "old")
+
+    def look() -> tuple[int, int]:
+        with moves.row(made) as row:
+            row.sweep_at = datetime.now(UTC) - timedelta(seconds=1)
+        moves.drive()
+        written = (moves.view(made).plan or {})["sweep"]["written"]
+        return written["count"], written["bytes"]
+
+    assert look() == (0, 0)
+    fill(new, {"written/since.txt": b"new", "README.md": b"rewritten since"})
+    fill(old, {"straggler.txt": b"brought over, and no news"})
+    before = picture(new)
+    assert look() == (2, 18)
+    assert look() == (2, 18)
+    assert {key: found for key, found in picture(new).items() if key in before} == before

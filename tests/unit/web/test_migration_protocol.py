@@ -162,3 +162,24 @@ def test_what_is_rotten_is_offered_to_be_taken_once() -> None:
     assert migration_protocol.can_take_as_is(shown)
     assert not migration_protocol.can_take_as_is(replace(shown, view=replace(shown.view, takes_rot=True)))
     assert not migration_protocol.can_take_as_is(replace(shown, errors=errors(conflict=1)))
+
+
+def test_a_rollback_says_how_much_it_copies_back_as_last_counted() -> None:
+    def said(written: dict[str, Any] | None) -> str:
+        return migration_protocol.written(page(state=State.SOAKING, plan={"sweep": {"written": written}}))
+
+    at = NOON.isoformat()
+    assert said(None) == "How much that is, is counted when it begins; the page then shows objects and bytes."
+    assert said({"count": 0, "bytes": 0, "at": at}).startswith("At 12:00 UTC that was nothing.")
+    some = said({"count": 12, "bytes": 1_800_000_000, "at": at})
+    assert some.startswith("At 12:00 UTC that was 12 objects (1.80\N{NO-BREAK SPACE}GB); it takes ")
+    earlier = {"count": 1, "bytes": 3, "at": (NOON - timedelta(days=2)).isoformat()}
+    assert said(earlier).startswith("On 20 Nov at 12:00 UTC that was 1 object (3\N{NO-BREAK SPACE}bytes)")
+
+
+def test_the_soak_tells_what_was_written_at_the_new_root() -> None:
+    sweep = {"at": NOON.isoformat(), "written": {"count": 2, "bytes": 5, "at": NOON.isoformat()}}
+    pairs = dict(migration_protocol.sweep(page(state=State.SOAKING, plan={"sweep": sweep})))
+    assert pairs["Written at the new root since"] == "2 objects (5\N{NO-BREAK SPACE}bytes)"
+    without = dict(migration_protocol.sweep(page(state=State.SOAKING, plan={"sweep": {"at": NOON.isoformat()}})))
+    assert "Written at the new root since" not in without
