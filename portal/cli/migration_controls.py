@@ -60,7 +60,7 @@ def check(context: Context, uid: str, wait: bool, as_json: bool) -> None:
 @click.option("--bandwidth", metavar="RATE", help="Bytes a second of all workers, such as 50MiB/s; or none.")
 @click.option("--concurrency", metavar="N", help="Objects at a time per worker; or none.")
 @click.option("--workers", metavar="N", help="Worker processes at a time; or none.")
-@click.option("--errors", metavar="N", help="Failing objects before it stops for attention; or none.")
+@click.option("--errors", metavar="N", help="Failing objects after a start or retry before it stops; or none.")
 @json_option
 @pass_context
 def limit(context: Context, /, *, uid: str, bandwidth: str | None, as_json: bool, **numbers: str | None) -> None:

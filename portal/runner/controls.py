@@ -1,12 +1,14 @@
 """What a person may change while a migration runs, as the runner heeds it: limits, the error budget, and its hours."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from portal.planning.schedules import opens_at
 from portal.planning.states import Event, MigrationState
 from portal.planning.throttle import share
-from portal.runner.drive import Drive, Facts
+from portal.runner.drive import Drive, Facts, Held
 from portal.services.events import Change, record
+from portal.services.migrations import ledger
 from portal.services.migrations.controls import schedule_of
 from portal.services.migrations.waiting import WAITING
 from portal.transfer.jobs import ShardEnd, ShardResult
@@ -29,6 +31,20 @@ def waits(drive: Drive, facts: Facts) -> bool:
         elif until is None and before is not None and is_working:
             record(held.work, "migration.went-on", row)
     return until is not None
+
+
+def forgive(held: Held, direction: str, pass_number: int) -> None:
+    """Let the error budget of a pass begin anew: a person has said that it should go on."""
+    rows = ledger.shards_of(held.work.session, held.migration.id, direction, pass_number)
+    count = sum(ledger.error_count(row.counts) for row in rows)
+    held.note(forgiven={"direction": direction, "pass": pass_number, "count": count})
+
+
+def forgiven_of(plan: dict[str, Any] | None, direction: str, pass_number: int) -> int:
+    """Return how many failed objects of a pass do not count against the error budget any more."""
+    noted = (plan or {}).get("forgiven") or {}
+    is_same = (noted.get("direction"), noted.get("pass")) == (direction, pass_number)
+    return int(noted["count"]) if is_same else 0
 
 
 @dataclass(slots=True)

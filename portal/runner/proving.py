@@ -1,7 +1,6 @@
 """What is proven between verifying and ready: folders against LaminDB's hashes, and a rehearsal of the new root."""
 
 from portal import database
-from portal.planning.outcomes import Outcome
 from portal.runner.drive import Drive, Facts
 from portal.services.migrations import ledger
 from portal.services.migrations.proof_jobs import FolderCheck, Rehearsal, check_folders, rehearse
@@ -18,6 +17,24 @@ def is_proven(drive: Drive, facts: Facts) -> bool:
     return _are_folders_sound(drive, facts, known) and _is_rehearsed(drive, facts, known)
 
 
+def look_at_folders(drive: Drive, facts: Facts) -> bool:
+    """Compare folders again that a person chose, also where others keep the move from being ready.
+
+    False when the migration was stopped because that could not be done.
+    """
+    if facts.takes_rot or facts.plan.get("folders_again") != facts.pass_number:
+        return True
+    with database.read() as session:
+        known = ledger.known_paths(session, drive.lease.migration_id, str(drive.tools.settings.ledger_dir))
+    answer = drive.run(check_folders, facts.doors, known)
+    if answer.error:
+        drive.trouble_of(answer)
+        return False
+    with drive.writing() as held:
+        ledger.keep_folders(held.work.session, held.migration.id, answer.value.rotten, held.work.now)
+    return True
+
+
 def _are_folders_sound(drive: Drive, facts: Facts, known: tuple[tuple[str, ...], ...]) -> bool:
     if facts.takes_rot:
         return True
@@ -32,7 +49,7 @@ def _are_folders_sound(drive: Drive, facts: Facts, known: tuple[tuple[str, ...],
             held.note(folders_checked=found.sound_count)
         return True
     with drive.writing() as held:
-        ledger.add_exceptions(held.work.session, held.migration.id, Outcome.ROTTEN, rotten, held.work.now)
+        ledger.keep_folders(held.work.session, held.migration.id, rotten, held.work.now)
     count = "1 folder is" if len(rotten) == 1 else f"{len(rotten):,} folders are"
     drive.trouble(
         f"{count} not as LaminDB recorded: files are missing, changed or added since.",

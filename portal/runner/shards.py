@@ -12,7 +12,7 @@ from portal.backends.base import Proof
 from portal.models import Migration
 from portal.planning.estimates import Sample, estimate
 from portal.planning.rates import RateLog, read_rates
-from portal.runner.controls import Sharing
+from portal.runner.controls import Sharing, forgiven_of
 from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Held, Interrupted
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
@@ -46,9 +46,13 @@ class Meter:
 
     The numbers never fall within a run: a shard that begins anew after its worker died counts again only where it
     comes further than before.
+
+    Attributes:
+        forgiven: objects of the pass that had failed when a person last said that it should go on.
     """
 
     def __init__(self, rows: list[ShardRow]) -> None:
+        self.forgiven = 0
         self._rows = {row.id: row for row in rows}
         self._furthest: dict[int, Progress] = {}
         self._pace_log = RateLog()
@@ -62,8 +66,9 @@ class Meter:
 
     @property
     def error_count(self) -> int:
-        """Return how many objects of the pass have failed and need more than another pass, as last told."""
-        return sum(ledger.error_count(row.counts) for row in self._rows.values()) + sum(self._failing.values())
+        """Return how many objects have failed since and need more than another pass, as last told."""
+        failed = sum(ledger.error_count(row.counts) for row in self._rows.values()) + sum(self._failing.values())
+        return max(0, failed - self.forgiven)
 
     def report(self, under_way: dict[int, str], *, is_copy: bool) -> dict[str, Any]:
         """Return the numbers for the migration's row. `under_way`: progress files by shard."""
@@ -75,6 +80,7 @@ class Meter:
             "pass_bytes": sum(row.total_bytes for row in rows),
             "equal_count": sum(int(row.counts.get("already_equal", 0)) for row in copied),
             "attention_count": sum(ledger.bad_count(row.counts) for row in copied),
+            "error_count": self.error_count,
         }
         for name, done in (("copied", copied), ("verified", verified)):
             numbers[f"{name}_count"] = sum(row.object_count - ledger.bad_count(row.counts) for row in done)
@@ -136,7 +142,9 @@ class ShardRun:
         """
         self._drive.let_workers_work()
         with database.read() as session:
-            self._rates = read_rates(session.get_one(Migration, self._drive.lease.migration_id).rates)
+            row = session.get_one(Migration, self._drive.lease.migration_id, populate_existing=True)
+            self._rates = read_rates(row.rates)
+            self._meter.forgiven = forgiven_of(row.plan, self._which.direction, self._which.number)
         try:
             while (self._waiting or self._open) and self._fault is None:
                 self._submit()

@@ -7,14 +7,14 @@ from portal import database
 from portal.planning.certificates import evidence_words
 from portal.planning.states import MOVES, Event, MigrationState
 from portal.runner.choosing import plan_chosen
-from portal.runner.controls import waits
+from portal.runner.controls import forgive, waits
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.endings import clean_up, roll_back
 from portal.runner.fencing import hold, let_go, turned
 from portal.runner.manifests import has_manifest
 from portal.runner.passes import end_pass
 from portal.runner.planning import check, plan_delta, plan_first
-from portal.runner.proving import is_proven
+from portal.runner.proving import is_proven, look_at_folders
 from portal.runner.shards import Pass, is_open, run_pass
 from portal.runner.stragglers import sweep
 from portal.runner.switching import follow, resume, switch, way_of
@@ -80,16 +80,22 @@ def _prepare(held: Held, event: Event) -> None:
         row.started_at = held.work.now
     elif event is _E.RETRY:
         held.note(deltas=0)
-        if not _has_open_shards(held):
+        if _has_open_shards(held):
+            forgive(held, FORWARD, row.pass_number)
+        else:
             row.pass_number += 1
             is_alone = ledger.has_chosen(held.work.session, row.id)
             held.note(chosen_pass=row.pass_number if is_alone else None)
     elif event is _E.CUT_OVER:
         held.note(fence_rounds=0)
-        if not _has_open_shards(held):
+        if _has_open_shards(held):
+            forgive(held, FORWARD, row.pass_number)
+        else:
             row.pass_number += 1
     elif event is _E.ROLL_BACK:
-        held.note(back=_rollback_number(held, int(plan.get("back", 0))), back_rounds=0, clean_back=0)
+        number = _rollback_number(held, int(plan.get("back", 0)))
+        held.note(back=number, back_rounds=0, clean_back=0)
+        forgive(held, BACK, number)
 
 
 def _has_open_shards(held: Held) -> bool:
@@ -128,7 +134,7 @@ def _copy(drive: Drive, facts: Facts) -> None:
 
 
 def _verify(drive: Drive, facts: Facts) -> None:
-    if _work_on(drive, facts, is_copy=False):
+    if _work_on(drive, facts, is_copy=False) or not look_at_folders(drive, facts):
         return
     with drive.writing() as held:
         bad = ledger.bad_kinds(held.work.session, held.migration.id)

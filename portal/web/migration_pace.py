@@ -88,7 +88,8 @@ def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
         elapsed = (end - view.started_at).total_seconds() * 1000
         found.append(("Copying and verifying", format_duration(max(elapsed, 0)), f"pass {view.pass_number}"))
         if not view.state.is_final and (view.state in _WORKING or page.exception_counts):
-            spent = f"{format_count(page.errors.total)} of {format_count(page.error_budget)}"
+            failed = progress.get("error_count", page.errors.total)
+            spent = f"{format_count(failed)} of {format_count(page.error_budget)}"
             found.append(("Error budget", spent, "failing objects"))
     return found
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from portal import database
 from portal.errors import Conflict, InputError
 from portal.models import Event
 from portal.planning.states import MigrationState as State
 from portal.runner.loop import Reconciler
 from portal.services import migrations
-from portal.services.migrations import ExceptionQuery, Limits, Times
+from portal.services.migrations import ExceptionQuery, Limits, Times, ledger
 from tests.integration.move_fixtures import bucket_name, executor, moves, source
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture, wait_for
 
@@ -89,6 +90,46 @@ def test_what_is_tried_alone_and_still_stands_in_the_way_is_listed_again(
     assert {row.key for row in found.rows} == set(DIFFERENT) - {"README.md"}, "what is gone needs no look"
 
 
+def note_folder(moves: Moves, uid: str, key: str) -> None:
+    """Note a folder as not as recorded, as the comparison before a move is ready does."""
+    with moves.row(uid) as row:
+        ledger.keep_folders(database.db.session(), row.id, [f"{key}: its files have another hash."], datetime.now(UTC))
+
+
+@ON_SQLITE
+def test_a_folder_is_tried_alone_with_what_changed_below_it_since(moves: Moves, source: Path, local_base: Path) -> None:
+    new = local_base / "new"
+    uid = attentive(moves, source, new)
+    note_folder(moves, uid, "raw/")
+    fill(source, {"raw/new/since.txt": b"1", "raw/größe.csv": b"changed", "outside.txt": b"not chosen"})
+    (source / "raw/plate 1/well A1.tif").unlink()
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, keys=("raw/",)), uid)
+    assert view.state is State.NEEDS_ATTENTION, "others still need a look"
+    assert (new / "raw/new/since.txt").read_bytes() == b"1"
+    assert not (new / "outside.txt").exists(), "only the folder was looked at"
+    with moves.portal.read_as("ada") as work:
+        rows = migrations.list_exceptions(work, uid, ExceptionQuery()).rows
+    assert {row.key for row in rows} == {"README.md", "empty.txt", "raw/größe.csv"}, "one is gone, and no folder is bad"
+    assert not any(row.is_chosen for row in rows)
+
+
+@ON_SQLITE
+def test_what_needs_a_look_inside_a_chosen_folder_is_tried_with_it(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = attentive(moves, source, local_base / "new")
+    note_folder(moves, uid, "raw/")
+    inside = {key for key in DIFFERENT if key.startswith("raw/")}
+    for key in inside:
+        (local_base / "new" / key).unlink()
+    moves.wish(lambda work, uid: migrations.retry_objects(work, uid, kinds=("rotten",)), uid)
+    with moves.portal.read_as("ada") as work:
+        rows = migrations.list_exceptions(work, uid, ExceptionQuery()).rows
+    assert {row.key for row in rows} == set(DIFFERENT) - inside
+    for key in inside:
+        assert (local_base / "new" / key).read_bytes() == OBJECTS[key]
+
+
 @ON_SQLITE
 def test_only_what_needs_a_look_can_be_tried_alone(moves: Moves, source: Path, local_base: Path) -> None:
     uid = attentive(moves, source, local_base / "new")
@@ -146,6 +187,22 @@ def test_beyond_the_error_budget_it_stops_and_keeps_what_is_good(moves: Moves, s
 
 
 @ON_SQLITE
+def test_a_retry_has_the_whole_error_budget_again(moves: Moves, source: Path, local_base: Path) -> None:
+    new = local_base / "new"
+    fill(new, DIFFERENT)
+    uid = moves.plan(moves.register(source), new)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, Limits(errors=3))
+    assert "the error budget is 3" in moves.wish(migrations.start, uid).message
+    view = moves.wish(migrations.retry, uid)
+    assert view.message == "Objects different at the target: 4.", "it comes to the end of the pass"
+    for key in DIFFERENT:
+        (new / key).unlink()
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, kinds=("conflict",)), uid)
+    assert (view.state, contents(new)) == (State.READY, OBJECTS), view.message
+
+
+@ON_SQLITE
 def test_a_bandwidth_limit_holds_at_once_and_is_lifted_within_seconds(
     moves: Moves, local_base: Path, bucket_name: Callable[[], str]
 ) -> None:
@@ -185,7 +242,8 @@ def test_limits_that_cannot_be_are_refused_and_an_ended_move_has_none(
         for limits in (Limits(bandwidth=1), Limits(concurrency=0), Limits(workers=1000), Limits(errors=0)):
             with pytest.raises(InputError):
                 migrations.set_limits(work, uid, limits)
-        migrations.cancel(work, uid)
+    moves.wish(migrations.cancel, uid)
+    with moves.portal.write_as("ada") as work:
         with pytest.raises(Conflict):
             migrations.set_limits(work, uid, Limits(concurrency=1))
         with pytest.raises(Conflict):

@@ -33,7 +33,8 @@ class Limits:
         bandwidth: bytes a second, of all its workers together.
         concurrency: objects at a time per worker; None: as many as workers usually take.
         workers: worker processes at a time; None: all of its runner.
-        errors: failing objects before it stops for attention; None: the setting PORTAL_MAX_ERRORS.
+        errors: failing objects before it stops for attention; None: the setting PORTAL_MAX_ERRORS. Counted anew in each
+            pass, and when a person lets a stopped pass go on.
     """
 
     bandwidth: int | None = None

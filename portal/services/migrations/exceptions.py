@@ -66,7 +66,6 @@ class ExceptionRow:
         id: of the row.
         is_passing: another try, unchanged, may help.
         is_chosen: a person asked to try it again alone.
-        can_retry: it is an object that can be tried alone; of a folder as a whole only its files can.
     """
 
     id: int
@@ -76,7 +75,6 @@ class ExceptionRow:
     reason: str
     is_passing: bool
     is_chosen: bool
-    can_retry: bool
     created_at: datetime
 
 
@@ -189,7 +187,8 @@ def iterate_exceptions(reading: Reading, uid: str, query: ExceptionQuery) -> Ite
 def retry_objects(work: Work, uid: str, *, keys: tuple[str, ...] = (), kinds: tuple[str, ...] = ()) -> MigrationView:
     """Try single objects again, and nothing else: those of these keys, or all of these kinds.
 
-    They go through the same copy and the same proof; what is good is not touched.
+    They go through the same copy and the same proof; what is good is not touched. Of a folder what changed below it
+    since is taken along, and the folder is compared again.
 
     Raises:
         InputError: none of them needs a look, or too many keys are named.
@@ -209,13 +208,17 @@ def retry_objects(work: Work, uid: str, *, keys: tuple[str, ...] = (), kinds: tu
     chosen = ShardException.key.in_(keys) if keys else ShardException.kind.in_(kinds)
     mine = ShardException.migration_id == migration.id
     work.session.execute(update(ShardException).where(mine).values(is_chosen=False))
-    found = list(work.session.scalars(select(ShardException).where(mine, chosen, ShardException.shard_id.is_not(None))))
+    found = list(work.session.scalars(select(ShardException).where(mine, chosen)))
     missing = sorted(set(keys) - {row.key for row in found})
     if missing or not found:
         named = missing[0] if missing else ", ".join(kinds)
         raise InputError(f"Nothing that can be tried alone needs a look under {named}.", field="object")
     for row in found:
         row.is_chosen = True
+        if row.shard_id is None:  # a folder, and with it what needs a look below it
+            below = select(ShardException).where(mine, ShardException.key.startswith(row.key, autoescape=True))
+            for inner in work.session.scalars(below):
+                inner.is_chosen |= inner.key.startswith(row.key)  # SQLite takes `A` for `a`
     said: dict[str, object] = {"objects": len(found)}
     said |= {"keys": [row.key for row in found[:5]]} if keys else {"kinds": list(kinds)}
     return wish(work, migration, Event.RETRY, "migration.objects-retry-requested", said)
@@ -274,7 +277,6 @@ def _page(work: Work, migration: Migration, query: ExceptionQuery) -> tuple[tupl
             row.reason,
             row.is_passing,
             row.is_chosen,
-            row.shard_id is not None,
             row.created_at,
         )
         for row in found

@@ -213,12 +213,14 @@ def copied_total(session: Session, migration_id: int) -> int:
     return sum(int((counts or {}).get(Outcome.COPIED.value, 0)) for counts in session.scalars(query))
 
 
-def add_exceptions(session: Session, migration_id: int, kind: Outcome, sentences: Sequence[str], now: datetime) -> None:
-    """Write what was found of whole folders down, each with a sentence `key: what is wrong`."""
+def keep_folders(session: Session, migration_id: int, sentences: Sequence[str], now: datetime) -> None:
+    """Write down which folders are not as recorded, each as `key: what is wrong`, instead of those of before."""
+    before = delete(ShardException).where(ShardException.migration_id == migration_id)
+    session.execute(before.where(ShardException.shard_id.is_(None)))
     session.add_all(
         ShardException(
             migration_id=migration_id,
-            kind=kind.value,
+            kind=Outcome.ROTTEN.value,
             key=sentence.partition(": ")[0],
             reason=sentence.partition(": ")[2],
             created_at=now,
@@ -249,6 +251,14 @@ def chosen_shards(session: Session, migration_id: int, ledger: str) -> tuple[Cho
         result_path = f"{ledger}/{verify_path or copy_path}" if verify_path or copy_path else ""
         found.setdefault(shard_id, (f"{ledger}/{plan_path}", result_path, set()))[2].add(key)
     return tuple(ChosenShard(plan, result, frozenset(keys)) for plan, result, keys in found.values())
+
+
+def chosen_folders(session: Session, migration_id: int) -> tuple[str, ...]:
+    """Return the folders a person chose to try again, each ending in `/`, in no order."""
+    query = select(ShardException.key).where(
+        ShardException.migration_id == migration_id, ShardException.is_chosen, ShardException.shard_id.is_(None)
+    )
+    return tuple(session.scalars(query))
 
 
 def has_chosen(session: Session, migration_id: int) -> bool:

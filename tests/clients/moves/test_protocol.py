@@ -204,6 +204,18 @@ def test_rot_is_found_before_it_is_copied(
     view = desk.moves.wish(migrations.retry, migration)
     assert view.state is MigrationState.NEEDS_ATTENTION
     assert "1 folder is not as LaminDB recorded" in view.message
+    folder_alone = lambda work, uid: migrations.retry_objects(work, uid, keys=("folders/real/",))  # noqa: E731 - a wish
+    view = desk.moves.wish(folder_alone, migration)
+    assert "1 folder is not as LaminDB recorded" in view.message or "recorded them: 1" in view.message
+    with desk.moves.portal.read_as("ada") as work:
+        [shown] = migrations.get_page(work, migration).exceptions
+    assert (shown.kind, shown.key) == ("rotten", "folders/real/")
+    (folder / "added since").rename(folder.parent / "put away")
+    view = desk.moves.wish(folder_alone, migration)
+    assert view.state is MigrationState.READY, view.message
+    assert not Path(roots[1], "folders/real/added since").exists()
+    (folder.parent / "put away").rename(folder / "added since")
+    desk.moves.wish(migrations.retry, migration)
     with desk.moves.portal.write_as("ada") as work:
         migrations.retry(work, migration, takes_rot=True)
     desk.moves.drive()
