@@ -74,8 +74,8 @@ integration: test-tools ## Run the tests against real databases and a real S3 se
 	$(PYTEST) tests/integration $(PARALLEL)
 
 .PHONY: faults
-faults: test-tools ## Run a drawn sample of the faults of networks, servers and disks
-	$(PYTEST) tests/faults -n 2 --dist load -m "not full"
+faults: test-tools ## Run a drawn sample of the faults of networks, servers, disks and processes
+	$(PYTEST) tests/faults tests/soak -n 2 --dist load -m "not full"
 
 .PHONY: e2e
 e2e: test-tools ## Run the tests in a real browser

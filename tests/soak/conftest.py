@@ -1,9 +1,9 @@
 """Fixtures of the soak: one seeded run a test, on real processes, servers and databases; a table at the end."""
 
 import os
-import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,18 +13,13 @@ from portal.engine import open_executor
 from tests.integration.conftest import app, local_base, new_app, portal, settings, world
 from tests.integration.moves import Moves
 from tests.integration.world import Portal, World
-from tests.soak.dice import Dice, throw
+from tests.soak.dice import Dice
 from tests.soak.processes import CrashingS3
+from tests.soak.seed import RUNS, SEED
 from tests.soak.stage import Stage
 from tests.soak.table import table_of
 
 __all__ = ["app", "local_base", "new_app", "portal", "settings", "world"]
-
-SEED = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1_000_000))
-RUNS = int(os.environ.get("SOAK_RUNS") or 60)
-
-# pytest-xdist's processes draw the same runs.
-os.environ["SOAK_SEED"] = str(SEED)
 
 _BEGAN_AT = time.monotonic()
 
@@ -36,14 +31,6 @@ def pytest_report_header() -> str:
     )
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test a run."""
-    if "dice" in metafunc.fixturenames:
-        runs = [throw(SEED, number) for number in range(RUNS)]
-        names = [f"run-{number}-{run.way}-{run.database}" for number, run in enumerate(runs)]
-        metafunc.parametrize("dice", runs, ids=names)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table of what was run, and write it to the file that SOAK_TABLE names."""
     if hasattr(terminalreporter.config, "workerinput"):
@@ -51,6 +38,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for found in terminalreporter.stats.values() for report in found]
     calls = [report for report in reports if getattr(report, "when", "") == "call"]
     runs = [value for report in calls for name, value in report.user_properties if name == "soak"]
+    if not runs:
+        return
     text = table_of(SEED, runs, time.monotonic() - _BEGAN_AT)
     terminalreporter.write_line(text)
     if path := os.environ.get("SOAK_TABLE"):
@@ -77,7 +66,9 @@ def moves(portal: Portal, world: World, crashing_s3: CrashingS3, local_base: Pat
 
 
 @pytest.fixture
-def stage(dice: Dice, moves: Moves, settings: Settings, crashing_s3: CrashingS3, tmp_path: Path) -> Iterator[Stage]:
-    """Both roots of a run, filled, and its runners."""
-    with Stage(dice, moves, settings, crashing_s3, tmp_path) as made:
-        yield made
+def new_stage(
+    moves: Moves, settings: Settings, crashing_s3: CrashingS3, tmp_path: Path
+) -> Iterator[Callable[[Dice], Stage]]:
+    """A function that gives both roots of a run, filled, and its runners."""
+    with ExitStack() as stack:
+        yield lambda dice: stack.enter_context(Stage(dice, moves, settings, crashing_s3, tmp_path))

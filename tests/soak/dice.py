@@ -1,7 +1,7 @@
 """What a run does, drawn from a seed alone: directions, sizes, faults, and when. Pure."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 WAYS = ("local-s3", "s3-local", "s3-s3", "local-local")
@@ -9,6 +9,9 @@ DATABASES = ("sqlite", "postgresql")
 
 #: States a fault waits for. Fired a random moment after it was seen, so it may also meet the next one.
 PHASES = ("preflight", "copying", "verifying", "fenced", "rolling_back")
+
+#: For kills of the web process: at the moment in which somebody presses a button.
+PRESS = "press"
 MIB = 1024 * 1024
 
 
@@ -17,6 +20,7 @@ class Kind(StrEnum):
 
     KILL_RUNNER = "runner killed"
     KILL_WORKER = "worker killed"
+    KILL_WEB = "web process killed"
     S3_DOWN = "S3 server down"
     CANCEL = "person cancels"
     PAUSE = "person pauses"
@@ -26,6 +30,10 @@ class Kind(StrEnum):
 
 
 MUTATIONS = frozenset({Kind.ADD, Kind.CHANGE, Kind.VANISH})
+KILLS = frozenset({Kind.KILL_RUNNER, Kind.KILL_WORKER, Kind.KILL_WEB})
+
+#: One run of so many has a web process.
+WEB_EVERY = 3
 
 
 class Goal(StrEnum):
@@ -69,6 +77,11 @@ class Dice:
     runner_count: int
     faults: tuple[Fault, ...]
 
+    @property
+    def has_web(self) -> bool:
+        """Tell whether a web process is killed in this run."""
+        return any(fault.kind is Kind.KILL_WEB for fault in self.faults)
+
     def __str__(self) -> str:
         faults = ", ".join(f"{fault.kind} {fault.delay:.2f} s into {fault.phase}" for fault in self.faults)
         return (
@@ -93,16 +106,43 @@ def throw(seed: int, number: int) -> Dice:
         has_marker=chance.random() < 0.7,
         foreign=chance.choices(("empty", "its own", "equal", "differing"), (5, 2, 2, 1))[0],
         runner_count=chance.choice((1, 1, 2)),
-        faults=tuple(_faults(chance, way, goal)),
+        faults=tuple(_faults(chance, way, goal) + _kills(chance, goal, number)),
     )
 
 
+def throw_kills(seed: int, number: int) -> Dice:
+    """Return a run of kills alone: twelve, in every phase, of runners, workers and the web process."""
+    dice = throw(seed, number)
+    chance = random.Random(f"{dice.seed}-kills")
+    # Each phase twice, and two when a button is pressed.
+    kinds = [Kind.KILL_RUNNER, Kind.KILL_WORKER] * len(PHASES)
+    kills = [_kill(chance, kind, phase) for kind, phase in zip(kinds, sorted(PHASES * 2), strict=True)]
+    kills += [_kill(chance, Kind.KILL_WEB, PRESS), _kill(chance, Kind.KILL_WEB, chance.choice(PHASES))]
+    return replace(dice, goal=Goal.ROLLED_BACK, foreign="its own", runner_count=1, faults=tuple(kills))
+
+
+def _kills(chance: random.Random, goal: Goal, number: int) -> list[Fault]:
+    phases = _phases(goal)
+    kinds = (Kind.KILL_RUNNER, Kind.KILL_RUNNER, Kind.KILL_WORKER)
+    found = [_kill(chance, chance.choice(kinds), chance.choice(phases)) for _ in range(chance.choice((3, 4, 5, 6, 7)))]
+    if number % WEB_EVERY == 0:
+        found += [_kill(chance, Kind.KILL_WEB, chance.choice((*phases, PRESS, PRESS))) for _ in range(4)]
+    return found
+
+
+def _kill(chance: random.Random, kind: Kind, phase: str) -> Fault:
+    return Fault(kind, phase, round(chance.random() ** 2 * 0.8, 3))
+
+
+def _phases(goal: Goal) -> tuple[str, ...]:
+    return {Goal.READY: PHASES[:3], Goal.SOAKING: PHASES[:4], Goal.ROLLED_BACK: PHASES}[goal]
+
+
 def _faults(chance: random.Random, way: str, goal: Goal) -> list[Fault]:
-    phases = {Goal.READY: PHASES[:3], Goal.SOAKING: PHASES[:4], Goal.ROLLED_BACK: PHASES}[goal]
-    violent = [Kind.KILL_RUNNER, Kind.KILL_RUNNER, Kind.KILL_WORKER] + [Kind.S3_DOWN] * (2 if "s3" in way else 0)
-    found = [
-        _fault(chance, chance.choice(violent), chance.choice(phases)) for _ in range(chance.choice((0, 1, 2, 3, 4)))
-    ]
+    phases = _phases(goal)
+    found = []
+    if "s3" in way:
+        found = [_fault(chance, Kind.S3_DOWN, chance.choice(phases)) for _ in range(chance.choice((0, 0, 1, 2)))]
     found += [
         _fault(chance, chance.choice(sorted(MUTATIONS)), chance.choice(("copying", "copying", "verifying", "ready")))
         for _ in range(chance.choice((0, 0, 1, 2, 4)))

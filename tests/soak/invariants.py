@@ -36,6 +36,15 @@ def check_registry(portal: Portal, migration_uid: str) -> None:
     assert root == wanted, f"the migration is {state}, but the location names {root}"
 
 
+def check_limits(portal: Portal, migration_uid: str) -> None:
+    """Check that the error budget is the one that the last event about it tells: both were written, or neither."""
+    with portal.read_as("ada") as work:
+        budget = work.session.scalars(select(Migration.max_errors).where(Migration.uid == migration_uid)).one()
+        query = select(Event).where(Event.target_uid == migration_uid, Event.action == "migration.limits-changed")
+        told = [event.after["errors"] for event in work.session.scalars(query.order_by(Event.id)) if event.after]
+    assert budget == (told[-1] if told else None), f"the budget is {budget}, and the events tell {told}"
+
+
 def check_words(view: MigrationView) -> None:
     """Check that a person understands where a migration stopped."""
     if view.state is _S.PLANNED and not view.message:

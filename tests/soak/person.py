@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
+
 from portal.errors import PortalError
+from portal.models import Migration
 from portal.planning.states import WORKING, MigrationState
 from portal.services import migrations
 from portal.services.migrations import CutOver, MigrationView, NewMigration
 from tests.integration.world import Portal
 from tests.soak import invariants
-from tests.soak.dice import MUTATIONS, Dice, Fault, Goal, Kind
-from tests.soak.processes import CrashingS3, Runners
+from tests.soak.dice import KILLS, MUTATIONS, PRESS, Dice, Fault, Goal, Kind
+from tests.soak.killer import Killer
+from tests.soak.processes import CrashingS3, Runners, Web
 from tests.soak.scene import Scene
 
 #: How long a migration may take to come to rest, on a machine that others use too.
@@ -25,6 +29,18 @@ _S = MigrationState
 _BEFORE_READY = frozenset({_S.COPYING, _S.VERIFYING, _S.READY, _S.PAUSED, _S.NEEDS_ATTENTION, _S.PLANNED})
 
 
+#: Where the web process takes what a person presses.
+_PATHS = {
+    "start": "start",
+    "pause": "pause",
+    "resume": "resume",
+    "retry": "retry",
+    "cancel": "cancel",
+    "request_cut_over": "cut-over",
+    "request_rollback": "roll-back",
+}
+
+
 @dataclass
 class Person:
     """Presses the buttons of one migration, looks at everything, and lets the faults of the dice happen."""
@@ -34,10 +50,13 @@ class Person:
     portal: Portal
     runners: Runners
     s3: CrashingS3
+    web: Web
     uid: str = ""
     happened: Counter[str] = field(default_factory=Counter)
     log: list[str] = field(default_factory=list)
+    killers: tuple[Killer, ...] = ()
     _waiting: list[Fault] = field(default_factory=list)
+    _at_press: list[Fault] = field(default_factory=list)
     _due: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
     _state: MigrationState = _S.DRAFT
     _tries: int = 0
@@ -45,9 +64,20 @@ class Person:
     _has_written: bool = False
     _began_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def kill_count(self) -> int:
+        """Return how many processes were killed so far."""
+        return sum(self.happened[kind.value] for kind in KILLS)
+
     def move(self, storage_uid: str, target: str) -> MigrationView:
         """Move the root as far as the dice say and return how it ended."""
-        self._waiting = list(self.dice.faults)
+        kills = [fault for fault in self.dice.faults if fault.kind in KILLS and fault.phase != PRESS]
+        self.killers = (
+            Killer([fault for fault in kills if fault.kind is not Kind.KILL_WEB], self._kill),
+            Killer([fault for fault in kills if fault.kind is Kind.KILL_WEB], self._kill_web),
+        )
+        self._waiting = [fault for fault in self.dice.faults if fault.kind not in KILLS]
+        self._at_press = [fault for fault in self.dice.faults if fault.phase == PRESS]
         with self.portal.write_as("ada") as work:
             self.uid = migrations.create_migration(work, NewMigration(storage_uid, target)).id
         if self.dice.small_count % 3:
@@ -60,7 +90,9 @@ class Person:
                 return view
 
     def press(self, service: Callable[..., object], *given: object) -> bool:
-        """Press a button; False when the portal refused."""
+        """Press a button; False when the portal refused. The web process may die over it: then press again."""
+        if self._at_press and self._press_and_kill(_PATHS[service.__name__], given):
+            return True
         try:
             with self.portal.write_as("ada") as work:
                 service(work, self.uid, *given)
@@ -85,8 +117,11 @@ class Person:
     def _look(self) -> MigrationView:
         with self.portal.read_as("ada") as work:
             view = migrations.get_migration(work, self.uid)
+            epoch = work.session.scalars(select(Migration.lease_epoch).where(Migration.uid == self.uid)).one()
         invariants.check_registry(self.portal, self.uid)
         self.runners.check()
+        for killer in self.killers:
+            killer.look(view.state, epoch)
         if view.state is not self._state:
             self._note(f"{view.state} – {view.message}")
             self._state = view.state
@@ -108,12 +143,6 @@ class Person:
             if self._state not in _BEFORE_READY:
                 return
             self._happen(fault, self.scene.mutate(fault.kind))
-        elif fault.kind is Kind.KILL_RUNNER:
-            self._happen(fault)
-            self.runners.kill(len(self.log))
-        elif fault.kind is Kind.KILL_WORKER:
-            if self.runners.kill_worker(len(self.log)):
-                self._happen(fault)
         elif fault.kind is Kind.S3_DOWN:
             self._crash_s3(fault)
         elif fault.kind is Kind.PAUSE:
@@ -122,6 +151,45 @@ class Person:
         elif self.press(migrations.cancel):
             self._happen(fault)
             self._was_cancelled = True
+
+    def _kill(self, fault: Fault, state: MigrationState) -> bool:
+        if fault.kind is Kind.KILL_RUNNER:
+            self.runners.kill(len(self.log))
+        elif not self.runners.kill_worker(len(self.log)):
+            return False
+        self._happen(fault, f"in {state}")
+        self.happened[f"killed in {state}"] += 1
+        return True
+
+    def _kill_web(self, fault: Fault, state: MigrationState) -> bool:
+        """Kill the web process while it writes something that changes nothing else."""
+        if self.web.ask("GET", "/readyz") != 200:
+            return False
+        form = {"budget": str(1000 + len(self.log))}
+        self.web.strike(f"/migrations/{self.uid}/limits", form, fault.delay / 10)
+        invariants.check_limits(self.portal, self.uid)
+        self._happen(fault, f"in {state}")
+        self.happened[f"killed in {state}"] += 1
+        return True
+
+    def _press_and_kill(self, path: str, given: tuple[object, ...]) -> bool:
+        """Press a button of the page while the web process dies; False when the portal did not take it."""
+        fault, before = self._at_press.pop(0), self._stand()
+        form = (
+            {"confirm": given[0].confirmation, "registry_changed": "1"}
+            if given and isinstance(given[0], CutOver)
+            else {}
+        )
+        self.web.strike(f"/migrations/{self.uid}/{path}", form, fault.delay / 10)
+        is_taken = self._stand() != before
+        self._happen(fault, f"over {path}, which was {'' if is_taken else 'not '}taken")
+        self.happened["killed over a button"] += 1
+        return is_taken
+
+    def _stand(self) -> tuple[MigrationState, str]:
+        with self.portal.read_as("ada") as work:
+            view = migrations.get_migration(work, self.uid)
+        return view.state, view.wish
 
     def _crash_s3(self, fault: Fault) -> None:
         if not self.s3.is_up:

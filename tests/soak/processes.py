@@ -1,13 +1,18 @@
 """The processes of a run: runners that are killed and started again, workers, and a server that crashes."""
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 from portal.config import Settings
-from tests.servers import S3Server
+from tests.servers import START_SECONDS, S3Server, free_port
 
 _MAIN = Path(__file__).with_name("runner_main.py")
 
@@ -28,18 +33,23 @@ class CrashingS3(S3Server):
         return self._process is not None
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which a process is a part of the run's portal."""
+    return os.environ | {
+        "PORTAL_DATA_DIR": str(settings.data_dir),
+        "PORTAL_DATABASE_URL": settings.database_url,
+        "PORTAL_LOCAL_BASES": ":".join(str(base) for base in settings.local_bases),
+        "PORTAL_ALLOWED_ENDPOINTS": ",".join(settings.allowed_endpoints),
+        "PORTAL_LOG_LEVEL": "WARNING",
+        "PYTHONPATH": str(_MAIN.parents[2]),
+    }
+
+
 class Runners:
     """The runner processes of one portal; those that were killed are started again."""
 
     def __init__(self, settings: Settings, count: int, log_path: Path) -> None:
-        self._environment = os.environ | {
-            "PORTAL_DATA_DIR": str(settings.data_dir),
-            "PORTAL_DATABASE_URL": settings.database_url,
-            "PORTAL_LOCAL_BASES": ":".join(str(base) for base in settings.local_bases),
-            "PORTAL_ALLOWED_ENDPOINTS": ",".join(settings.allowed_endpoints),
-            "PORTAL_LOG_LEVEL": "WARNING",
-            "PYTHONPATH": str(_MAIN.parents[2]),
-        }
+        self._environment = environment_of(settings)
         self.log_path = log_path
         self._processes = [self._start() for _ in range(count)]
 
@@ -95,6 +105,69 @@ class Runners:
     def log(self) -> str:
         """Return the end of what the runners wrote."""
         return self.log_path.read_text(errors="replace")[-6000:] if self.log_path.exists() else ""
+
+
+class Web:
+    """The web process of one portal, as a browser with `cookie` sees it."""
+
+    def __init__(self, settings: Settings, cookie: str, log_path: Path) -> None:
+        self.port = free_port()
+        self._environment = environment_of(settings) | {"PORTAL_BIND": f"127.0.0.1:{self.port}"}
+        self._headers = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+        self.answers: list[int] = []
+
+    def start(self) -> None:
+        """Start it. Nobody waits for it here: `wait` does."""
+        with self._log_path.open("ab") as log:
+            command = [sys.executable, "-m", "portal", "serve"]
+            self._process = subprocess.Popen(
+                command, env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        until = time.monotonic() + START_SECONDS
+        while self.ask("GET", "/readyz") != 200:
+            assert time.monotonic() < until, f"the web process does not answer:\n{self.log()}"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill it and its threads' process, as a power cut would."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def strike(self, path: str, form: Mapping[str, str], delay: float) -> None:
+        """Send a form, kill the process `delay` seconds later, and start it again."""
+        self.wait()
+        sender = threading.Thread(target=self.ask, args=("POST", path, form))
+        sender.start()
+        time.sleep(delay)
+        self.kill()
+        sender.join()
+        self.start()
+
+    def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> int:
+        """Return the status of an answer; 0 where none came."""
+        headers = self._headers | ({"Content-Type": "application/x-www-form-urlencoded"} if form is not None else {})
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, urlencode(form) if form is not None else None, headers)
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+        if method == "POST":
+            self.answers.append(status)
+        return status
+
+    def log(self) -> str:
+        """Return the end of what it wrote."""
+        return self._log_path.read_text(errors="replace")[-6000:] if self._log_path.exists() else ""
 
 
 def workers_of(pid: int) -> list[int]:

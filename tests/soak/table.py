@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.soak.dice import Dice
+from tests.soak.dice import KILLS, Dice
 
 
 def row_of(dice: Dice, end: str, happened: Mapping[str, int], seconds: float) -> dict[str, Any]:
@@ -22,7 +22,14 @@ def table_of(seed: int, runs: Sequence[Mapping[str, Any]], seconds: float) -> st
     happened: Counter[str] = Counter()
     for run in runs:
         happened.update(run["happened"])
-    rows = [("runs", len(runs)), *sorted(traits.items()), *sorted(ends.items()), *sorted(happened.items())]
+    kills = sum(happened[kind.value] for kind in KILLS)
+    rows = [
+        ("runs", len(runs)),
+        ("kills", kills),
+        *sorted(traits.items()),
+        *sorted(ends.items()),
+        *sorted(happened.items()),
+    ]
     longest = max((run["seconds"] for run in runs), default=0)
     took = f"Seed {seed}, {seconds // 60:.0f} min {seconds % 60:.0f} s, the longest run {longest:.0f} s"
     lines = ["", "| What | Count |", "| --- | ---: |", *(f"| {name} | {count} |" for name, count in rows), ""]
