@@ -1,23 +1,23 @@
 """One migration under a lease: its facts, its writes, and waiting for workers without losing the lease."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from portal import database
 from portal.backends.base import Proof
-from portal.config import Settings
 from portal.models import Connection, Host, Migration
 from portal.planning.roots import parse_root
 from portal.planning.schedules import opens_at
 from portal.planning.states import MOVES, Event, MigrationState, move
 from portal.runner.jobs import Answer, Ends, guarded
+from portal.runner.tools import Tools
 from portal.services.access import load_actor
 from portal.services.events import Change, record
 from portal.services.migrations.controls import Limits, limits_of, schedule_of
@@ -25,12 +25,14 @@ from portal.services.migrations.doors import REPOINT, REWRITE, RegistryDoor, doo
 from portal.services.migrations.leases import Lease, renew
 from portal.services.migrations.waiting import WAITING
 from portal.services.reach import Door, access_of, make_door
-from portal.services.vault import Vault
 from portal.services.work import Work
 
 #: How often a lease is renewed while workers work, and how often they are looked at.
-RENEW = timedelta(seconds=1)
+RENEW_SECONDS = 1.0
 LOOK_SECONDS = 0.1
+
+#: How long workers of a runner that lost its lease get to leave their objects.
+LEAVE_SECONDS = 1.0
 
 #: How long workers get to leave their objects after they were told to stop.
 STOP_SECONDS = 15.0
@@ -75,27 +77,6 @@ _TROUBLE = {MigrationState.FENCED: Event.FENCE_LIFTED, MigrationState.ROLLING_BA
 
 class Interrupted(Exception):
     """The step ends here: a person wishes something else, or the runner is to stop. What is done stays done."""
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a runner works with.
-
-    Attributes:
-        name: of the runner; the owner of its leases.
-        executor: runs jobs in other processes.
-        stopping: set when the runner is to end.
-        beat: reports the runner as alive, at most every few seconds.
-        clock: the time, aware UTC.
-    """
-
-    settings: Settings
-    vault: Vault
-    name: str
-    executor: Executor
-    clock: Callable[[], datetime]
-    beat: Callable[[], None]
-    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +147,7 @@ class Drive:
 
     def __init__(self, tools: Tools, lease: Lease) -> None:
         self.tools, self.lease, self.limits = tools, lease, Limits()
-        self._ticked_at = tools.clock()
+        self._ticked_at = monotonic()  # the time of the day may be set back
         self._is_wanted_elsewhere = False
 
     @property
@@ -177,7 +158,17 @@ class Drive:
     @property
     def stop_path(self) -> Path:
         """Return the file that stops the workers of this very lease."""
-        return self.tools.settings.ledger_dir / self.folder / f"stop-{self.lease.epoch}"
+        return self._stop_path(self.lease.epoch)
+
+    def _stop_path(self, epoch: int) -> Path:
+        return self.tools.settings.ledger_dir / self.folder / f"stop-{epoch}"
+
+    def stop_others(self) -> None:
+        """Stop workers of a runner that lost this lease without knowing yet, and give them a moment to leave."""
+        path = self._stop_path(self.lease.epoch - 1)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        self.tools.stopping.wait(LEAVE_SECONDS)
 
     def state(self) -> MigrationState:
         """Read the state alone."""
@@ -272,8 +263,8 @@ class Drive:
         self.tools.beat()
         if self.tools.stopping.is_set():
             return True
-        now = self.tools.clock()
-        if now - self._ticked_at >= RENEW:
+        now = monotonic()
+        if now - self._ticked_at >= RENEW_SECONDS:
             self._ticked_at = now
             with self.writing() as held:
                 if report is not None:

@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from time import monotonic
 
 import structlog
 
@@ -11,9 +12,10 @@ from portal import database
 from portal.config import Settings
 from portal.errors import PortalError
 from portal.planning.states import MOVES, Event, MigrationState
-from portal.runner.drive import Drive, Interrupted, Tools
+from portal.runner.drive import Drive, Interrupted
 from portal.runner.steps import step
 from portal.runner.switching import has_open_decision
+from portal.runner.tools import Tools
 from portal.services.migrations.leases import Lease, LeaseLost, give_back, take_next
 from portal.services.migrations.runners import DatabaseTrouble, report_alive, sign_off
 from portal.services.vault import Vault
@@ -21,10 +23,10 @@ from portal.services.vault import Vault
 log = structlog.get_logger("portal.runner")
 
 #: How often a runner reports.
-BEAT = timedelta(seconds=5)
+BEAT_SECONDS = 5.0
 
 #: How long to leave a migration alone whose step broke unexpectedly and cannot be stopped over it.
-BACK_OFF = timedelta(seconds=10)
+BACK_OFF_SECONDS = 10.0
 
 IDLE_SECONDS = 0.5
 
@@ -41,9 +43,10 @@ class Reconciler:
     ) -> None:
         self.stopping = threading.Event()
         self._tools = Tools(settings, vault, name, executor, clock, self._beat, self.stopping)
-        self._beaten_at: datetime | None = None
+        # Intervals by a clock that nobody sets back.
+        self._beaten_at: float | None = None
         self._host_id = 0
-        self._resting: dict[int, datetime] = {}
+        self._resting: dict[int, float] = {}
 
     def run(self) -> None:
         """Drive migrations until `stopping` is set."""
@@ -63,6 +66,8 @@ class Reconciler:
         if lease is None:
             return False
         drive = Drive(self._tools, lease)
+        if lease.is_taken_over:
+            drive.stop_others()
         try:
             while not self.stopping.is_set() and self._step(drive):
                 pass
@@ -91,7 +96,7 @@ class Reconciler:
 
     def _stop_over(self, drive: Drive, message: str, hint: str) -> None:
         """Stop a migration over a fault; where its state cannot stop, try again later."""
-        self._resting[drive.lease.migration_id] = self._tools.clock() + BACK_OFF
+        self._resting[drive.lease.migration_id] = monotonic() + BACK_OFF_SECONDS
         state = drive.state()
         if state is MigrationState.FENCED and has_open_decision(drive.lease.migration_id):
             return  # it may have been decided: nothing goes back before that is known
@@ -100,19 +105,17 @@ class Reconciler:
             drive.trouble(message, hint)
 
     def _take(self) -> Lease | None:
-        now = self._tools.clock()
-        self._resting = {key: until for key, until in self._resting.items() if until > now}
+        self._resting = {key: until for key, until in self._resting.items() if until > monotonic()}
         with database.write() as session:
-            return take_next(session, now, self._host_id, self._tools.name, frozenset(self._resting))
+            return take_next(session, self._tools.clock(), self._host_id, self._tools.name, frozenset(self._resting))
 
     def _beat(self) -> None:
         """Report this runner and its host as alive."""
-        now = self._tools.clock()
-        if self._beaten_at is not None and now - self._beaten_at < BEAT:
+        if self._beaten_at is not None and monotonic() - self._beaten_at < BEAT_SECONDS:
             return
         with database.write() as session:
-            self._host_id = report_alive(session, self._tools.name, self._tools.settings.host, now)
-        self._beaten_at = now
+            self._host_id = report_alive(session, self._tools.name, self._tools.settings.host, self._tools.clock())
+        self._beaten_at = monotonic()
 
     def sign_off(self) -> None:
         """Take this runner's row away: it ends in order."""

@@ -7,12 +7,13 @@ import pytest
 
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
+from portal.services.migrations import ExceptionQuery
 from tests.faults.draw import drawn
 from tests.faults.proxy import FaultProxy
 from tests.faults.script import Fault, Script
 from tests.integration.conftest import app, local_base, new_app, portal, settings, world
 from tests.integration.move_fixtures import bucket_name, executor, source
-from tests.integration.moves import Moves, contents, picture
+from tests.integration.moves import OBJECTS, Moves, contents, picture
 from tests.integration.world import Portal, World
 from tests.servers import S3Server
 
@@ -67,6 +68,25 @@ def test_a_move_out_of_a_bucket_is_ready_only_when_all_is_there(
     (folder / "moved").rmdir()
     uid = moves.plan(moves.register(root), moves.base / "new")
     play(moves, proxy, uid, Script((fault,), seed, part=30), (folder, moves.base / "new"))
+
+
+def test_objects_in_an_archive_are_told_as_such_and_copied_once_they_are_restored(
+    moves: Moves, source: Path, proxy: FaultProxy, bucket_name: Callable[[], str]
+) -> None:
+    root, folder = moves.bucket(f"archived-{bucket_name()}")
+    for path in sorted(source.iterdir()):
+        path.rename(folder / path.name)
+    uid = moves.plan(moves.register(root), moves.base / "new")
+    proxy.play(Script((Fault.FORBIDDEN,), operations=frozenset({"get"}), refusal="InvalidObjectState"))
+    view = moves.wish(migrations.start, uid)
+    assert (view.state, view.message) == (State.NEEDS_ATTENTION, f"Objects archived: {len(OBJECTS)}.")
+    with moves.portal.read_as("ada") as work:
+        rows = migrations.list_exceptions(work, uid, ExceptionQuery()).rows
+    assert {(row.kind, row.is_passing) for row in rows} == {("object_archived", False)}
+    assert "Restore it from the archive first." in rows[0].reason
+    proxy.forget()
+    view = moves.wish(lambda work, uid: migrations.retry_objects(work, uid, kinds=("object_archived",)), uid)
+    assert (view.state, contents(moves.base / "new")) == (State.READY, OBJECTS), view.message
 
 
 def play(moves: Moves, proxy: FaultProxy, uid: str, script: Script, folders: tuple[Path, Path]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from portal.planning.states import MigrationState as State
+from portal.runner.drive import Drive, Facts
 from portal.runner.shards import shard_tag
 from portal.runner.switching import switch, way_of
 from portal.services import migrations
@@ -64,6 +65,27 @@ def test_what_a_killed_probe_left_at_the_target_is_removed_by_the_next_check(
     fill(local_base / "new", {f".lamindb/_probe/{storage}": b"left by a kill"})
     assert moves.state(moves.plan(storage, local_base / "new")) is State.PLANNED
     assert contents(local_base / "new") == {}
+
+
+def test_a_cancel_that_replaces_a_wish_just_as_it_is_fulfilled_counts(
+    moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    facts = Drive.facts
+
+    def read_then_cancelled(drive: Drive) -> Facts:
+        found = facts(drive)
+        if found.wish == "start":
+            with moves.portal.write_as("ada") as work:
+                migrations.cancel(work, uid)
+        return found
+
+    monkeypatch.setattr(Drive, "facts", read_then_cancelled)
+    moves.drive()
+    assert moves.state(uid) is State.CANCELLED
+    assert not (local_base / "new").exists()
 
 
 def test_a_cancel_just_before_the_switch_is_fulfilled(moves: Moves, source: Path, local_base: Path) -> None:

@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from sqlalchemy import func, select
 from portal.config import Settings
 from portal.models import Event, Runner
 from portal.planning.states import MigrationState as State
+from portal.runner.drive import Drive
+from portal.runner.loop import Reconciler
 from portal.services import migrations
 from portal.services.migrations.leases import LEASE, LeaseLost
 from portal.transfer.copy import copy_shard
@@ -128,6 +132,62 @@ def test_a_runner_told_to_stop_in_mid_copy_ends_within_seconds_and_gives_its_lea
     moves.drive()
     assert moves.state(uid) is State.READY
     assert contents(folder) == many(600)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_runner_that_was_paused_and_wakes_after_its_lease_was_taken_over_does_no_more_work(
+    moves: Moves, settings: Settings, local_base: Path, bucket_name: Callable[[], str], start_runner: StartRunner,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    root, folder = moves.bucket(bucket_name())
+    fill(local_base / "many", many(600))
+    uid = begin(moves, moves.register(local_base / "many"), root)
+    moves.limit(uid, SLOW)
+    first = start_runner()
+    wait_for(lambda: len(list(folder.iterdir())) > 40)
+    first.send_signal(signal.SIGSTOP)  # the runner alone: its workers go on for now
+    moves.end_lease(uid)
+    second = start_runner()
+    wait_for((settings.ledger_dir / uid / "stop-1").exists)
+    moves.limit(uid, None)
+    wait_for(lambda: moves.state(uid) is not State.COPYING)
+    first.send_signal(signal.SIGCONT)
+    wait_for(lambda: "lease lost" in (tmp_path / "runner.log").read_text())
+    wait_for(lambda: moves.state(uid) is State.READY)
+    assert contents(folder) == many(600), "no temporary was left either"
+    with moves.portal.read_as("ada") as work:
+        actions = list(work.session.scalars(select(Event.action).where(Event.target_uid == uid).order_by(Event.id)))
+    assert [actions.count(f"migration.{name}") for name in ("copied", "verified")] == [1, 1], "it was counted once"
+    assert (first.poll(), second.poll()) == (None, None), "both stay, for other work"
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_clock_that_is_set_back_stops_neither_the_runner_nor_who_follows_it(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = begin(moves, moves.register(source), local_base / "new")
+    extensions, times = moves.portal.app.extensions, [datetime.now(UTC)]
+    tools = (extensions["portal_settings"], extensions["portal_vault"])
+    runners = [Reconciler(*tools, f"portal-host/{number}", moves.executor, lambda: times[0]) for number in (1, 2)]
+    with moves.portal.app.app_context():
+        runners[0]._beat()
+        lease = runners[0]._take()
+        assert lease is not None
+        drive = Drive(runners[0]._tools, lease)
+        times[0] -= timedelta(hours=1)
+        time.sleep(1.1)
+        drive.tick()
+    with moves.row(uid) as row:
+        assert row.lease_expires_at == times[0] + LEASE, "it was renewed by the new time"
+        row.lease_expires_at += timedelta(hours=1)  # as if it had died before the clock was set
+    with moves.portal.app.app_context():
+        runners[1]._beat()
+        taken = runners[1]._take()
+        assert taken is not None
+        assert (taken.epoch, taken.is_taken_over) == (lease.epoch + 1, True)
+        time.sleep(1.1)
+        with pytest.raises(LeaseLost):
+            drive.tick()
 
 
 class CountingExecutor(Executor):

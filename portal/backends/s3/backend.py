@@ -32,7 +32,7 @@ from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.streams import BodyStream
 from portal.backends.s3.uploads import Records, UploadOptions, check_size, pieces
-from portal.errors import ObjectExists, ObjectNotFound, StorageError
+from portal.errors import ObjectArchived, ObjectExists, ObjectNotFound, StorageError
 from portal.values import ConnectionKind, Root, is_md5
 
 #: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
@@ -197,7 +197,7 @@ class S3Backend:
             answer = self._call("copy_object", "s3:PutObject", full, **condition)
         except StorageError as error:
             # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else.
-            self._can_copy = error.retryable
+            self._can_copy = error.retryable or isinstance(error, ObjectArchived)
             return None
         return info_of(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
 

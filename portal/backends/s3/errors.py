@@ -41,6 +41,7 @@ _SKEW: Final = {"RequestTimeTooSkewed", "RequestExpired"}
 _REGION: Final = {"PermanentRedirect", "Redirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 _BUSY: Final = {"SlowDown", "ServiceUnavailable", "TooManyRequests", "RequestTimeout", "Throttling", "InternalError"}
 _NO_ROOM: Final = {"QuotaExceeded", "EntityTooLarge", "InsufficientCapacity", "StorageFull", "XMinioStorageFull"}
+_ARCHIVED: Final = {"InvalidObjectState", "ObjectNotInActiveTierError"}
 _BAD_NAME: Final = {"KeyTooLongError", "KeyTooLong", "XMinioInvalidObjectName"}
 _MISMATCH: Final = {
     "BadDigest",
@@ -128,7 +129,7 @@ def _known(code: str, asked: Asked, said: str | None) -> StorageError | None:
         return OutOfSpace(f"The server has no room for {asked.key}.", hint="Raise its quota.", server_message=said)
     if code in _BAD_NAME or (code == "InvalidArgument" and said and "name" in said.lower()):
         return NameRefused(f"The server cannot hold an object named {asked.key}.", server_message=said)
-    if code == "InvalidObjectState":
+    if code in _ARCHIVED:
         return ObjectArchived(f"{name} is archived.", hint="Restore it from the archive first.", server_message=said)
     return None
 

@@ -14,6 +14,9 @@ from portal.services.migrations.waiting import is_not_waiting
 #: A lease that was not renewed for so long is free for others.
 LEASE = timedelta(seconds=20)
 
+#: A lease that ends later than this was taken before a clock was set back: its end says nothing.
+TOO_LATE = timedelta(minutes=10)
+
 
 class LeaseLost(Exception):
     """Another runner, or a person's cancel, has taken the migration over; nothing was written."""
@@ -21,12 +24,17 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write one migration's rows, as long as its epoch is the row's."""
+    """The right to write one migration's rows, as long as its epoch is the row's.
+
+    Attributes:
+        is_taken_over: whoever had it before never gave it back, so that workers of theirs may still be at work.
+    """
 
     migration_id: int
     migration_uid: str
     epoch: int
     owner: str
+    is_taken_over: bool = False
 
 
 def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
@@ -37,7 +45,10 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
         and_(Migration.state == MigrationState.SOAKING, Migration.sweep_at <= now),
     )
     is_free = or_(
-        Migration.lease_expires_at.is_(None), Migration.lease_expires_at < now, Migration.lease_owner == owner
+        Migration.lease_expires_at.is_(None),
+        Migration.lease_expires_at < now,
+        Migration.lease_expires_at > now + TOO_LATE,
+        Migration.lease_owner == owner,
     )
     is_here = [
         or_(column.is_(None), column == host_id) for column in (Migration.source_host_id, Migration.target_host_id)
@@ -49,11 +60,11 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
 def take_next(session: Session, now: datetime, host_id: int, owner: str, but: frozenset[int]) -> Lease | None:
     """Take the migration that waits longest; None when none is due. `but`: row ids to leave alone for now."""
     query = (
-        select(Migration.id, Migration.uid, Migration.lease_epoch)
+        select(Migration.id, Migration.uid, Migration.lease_epoch, Migration.lease_owner)
         .where(due(now, host_id, owner), Migration.id.not_in(sorted(but)))
         .order_by(Migration.updated_at, Migration.id)
     )
-    for migration_id, uid, epoch in session.execute(query).all():
+    for migration_id, uid, epoch, holder in session.execute(query).all():
         taken = (
             update(Migration)
             .where(Migration.id == migration_id, Migration.lease_epoch == epoch, due(now, host_id, owner))
@@ -61,7 +72,7 @@ def take_next(session: Session, now: datetime, host_id: int, owner: str, but: fr
             .execution_options(synchronize_session=False)
         )
         if _count(session, taken) == 1:
-            return Lease(migration_id, uid, epoch + 1, owner)
+            return Lease(migration_id, uid, epoch + 1, owner, is_taken_over=holder is not None)
     return None
 
 
