@@ -6,6 +6,7 @@ fastest peer, which verifies nothing; where ours reads everything back, than its
 """
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def _root(kept: Path | None) -> Iterator[Path]:
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept.resolve()
+        shutil.rmtree(kept / "done", ignore_errors=True)
         return
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as name:
         yield Path(name).resolve()

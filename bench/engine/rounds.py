@@ -11,12 +11,16 @@ from bench.engine import tools
 from bench.engine.checks import difference
 from bench.engine.measure import Failed, Program, Usage, run_measured
 from bench.engine.places import BenchServer, Place, Trip, fresh
-from bench.engine.workloads import Workload, filled
+from bench.engine.workloads import Workload, filled, warmed
 from portal.planning.outcomes import Level
 from portal.transfer.segments import read_results
 
 #: Added to a peer's name where its own check was run after it.
 CHECKED = " + check"
+
+#: From so many files on what a run made stays until all runs are over: ext4 looks at each inode that was freed within
+#: minutes before it gives one to a new file.
+_MANY = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,17 @@ def run_row(plan: Plan, load: Workload, route: str) -> Iterator[Sample]:
                 is_read_back = Level.READ_BACK.value in sample.levels
             elif is_read_back and name != "s3fs":
                 yield _checked(trip, sample)
-            fresh(target.folder).rmdir()
+            _put_away(plan, target.folder, load)
+
+
+def _put_away(plan: Plan, folder: Path, load: Workload) -> None:
+    """Remove what a run made; many files later, since ext4 is slow to make new ones for minutes after."""
+    if load.count < _MANY:
+        fresh(folder).rmdir()
+        return
+    away = plan.root / "done"
+    away.mkdir(exist_ok=True)
+    folder.rename(away / str(len(list(away.iterdir()))))
 
 
 def run_listing(plan: Plan, load: Workload) -> Iterator[Sample]:
@@ -131,6 +145,7 @@ def _tried(trip: Trip, program: Program, sample: Sample, load: Workload) -> Samp
 
 def _run(trip: Trip, program: Program, sample: Sample, load: Workload) -> Sample:
     os.sync()  # what an earlier run wrote is not this one's burden
+    warmed(trip.source.folder)  # nor what the system has dropped from its memory meanwhile
     with trip.server:
         usage = run_measured(program, trip.scratch)
     if wrong := difference(trip.source.folder, trip.target.folder, sample.round):

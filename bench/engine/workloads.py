@@ -58,6 +58,15 @@ def filled(folder: Path, load: Workload) -> Path:
     return made
 
 
+def warmed(folder: Path) -> None:
+    """Read all files once, so that each tool finds them in memory."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.read(MEBIBYTE):
+                    pass
+
+
 def _write(path: Path, chance: random.Random, size_bytes: int) -> None:
     with path.open("wb") as file:
         for start in range(0, size_bytes, MEBIBYTE):
