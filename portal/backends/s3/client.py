@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock, Thread
 from typing import Any, Final
 
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import _handle_200_error
 from botocore.session import Session
 from botocore.utils import parse_timestamp
 
 from portal.backends.base import S3Access, Timeouts
 from portal.backends.guard import AddressGuard
 from portal.backends.s3.guarded import guard_client
+from portal.backends.s3.pages import take_page
 from portal.values import ConnectionKind
 
 #: For signing when nothing is known yet: AWS answers requests of this region with where the bucket is.
@@ -71,9 +73,18 @@ def make_client(access: S3Access, endpoint_url: str | None, timeouts: Timeouts) 
         )
     # A redirect is answered by telling the right region, never by signing the same request for another host.
     client.meta.events.register_last("before-parameter-build.s3", _stay)
+    _read_pages_first(client.meta.events)
     if access.guard is not None and endpoint_url:
         guard_client(client, access.guard)
     return client
+
+
+def _read_pages_first(events: Any) -> None:
+    """Let our reading of a listing's pages come before botocore's look for errors in answers that say 200."""
+    place = "before-parse.s3.*"
+    events.unregister(place, _handle_200_error)
+    events.register_first(place, partial(take_page, read_time=read_timestamp))
+    events.register_first(place, _handle_200_error)
 
 
 def _stay(context: dict[str, Any], **_: object) -> None:
