@@ -8,12 +8,14 @@ One interface for every engine, `concurrent.futures.Executor`: a Dask cluster gi
 """
 
 import atexit
+import ctypes
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import connection
 from threading import Lock, Thread
 from typing import ParamSpec, TypeVar
@@ -24,6 +26,10 @@ T = TypeVar("T")
 #: The pipe to the parent tells of its end at once; its process id is looked at in case a copy of the pipe is open.
 _LOOK_SECONDS = 1.0
 _ORPHANED = 75
+
+#: mallopt's name for the size from which a block is the system's own; setting it keeps it from growing.
+_MMAP_THRESHOLD = -3
+_LARGE_BYTES = 512 * 1024
 
 
 class LocalExecutor(Executor):
@@ -69,9 +75,20 @@ def _new_pool(workers: int) -> ProcessPoolExecutor:
 def _begin_worker(parent_id: int) -> None:
     """Leave Ctrl-C to the parent, which stops its workers in order, and watch that parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _give_memory_back()
     # obstore may abort while the interpreter is taken down, when all work is done and told.
     atexit.register(os._exit, 0)
     Thread(target=_end_with, args=(parent_id,), name="watch-parent", daemon=True).start()
+
+
+def _give_memory_back() -> None:
+    """Have large blocks returned to the system when they are freed.
+
+    glibc keeps what each of many threads has freed for that thread's next block, which adds up to a multiple of what
+    is in use. Source: https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    with suppress(OSError, AttributeError):  # other C libraries have other ways
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _end_with(parent_id: int) -> None:

@@ -2,11 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Event, Lock
+from threading import Event, Lock
 from time import monotonic
 
 from portal.errors import BucketNotFound, CredentialsRefused, OutOfSpace, PortalError
@@ -55,9 +54,9 @@ class Control:
     ) -> None:
         self.error: PortalError | None = None
         self._stop_path, self._progress_path, self._limits_path = stop_path, progress_path, limits_path
-        self._halted, self._lock, self._room = Event(), Lock(), Condition()
+        self._halted, self._lock = Event(), Lock()
         self._looked_at = self._written_at = self._limits_read_at = float("-inf")
-        self._objects = self._bytes = self._failures = self._at_work = self._taken = 0
+        self._objects = self._bytes = self._failures = self._taken = 0
         self._good_seen, self._failures_in_row = 0, 0
         self._max_failures = max_failures
         self._limits, self._bucket = Limits(), Bucket()
@@ -129,24 +128,18 @@ class Control:
         """Return how many threads a shard needs, so that a raised limit finds some; without limits, `usual`."""
         return max(usual, MOST_CONCURRENCY) if self._limits_path else usual
 
-    @contextmanager
-    def slot(self, usual: int) -> Iterator[None]:
-        """Hold one of the places for objects at a time, waiting where all are taken; `usual`: how many without a limit.
+    def has_place(self, number: int, usual: int, is_over: Event) -> bool:
+        """Wait until the limits have a place for thread `number` (`usual` places without one); False when `is_over`.
 
         Raises:
             Stopped: the shard ended meanwhile.
         """
-        with self._room:
-            while self._at_work >= (self._fresh_limits().concurrency or usual):
-                self.check()
-                self._room.wait(_LOOK_SECONDS)
-            self._at_work += 1
-        try:
-            yield
-        finally:
-            with self._room:
-                self._at_work -= 1
-                self._room.notify()
+        self.check()
+        while number >= (self._fresh_limits().concurrency or usual):
+            if is_over.wait(_LOOK_SECONDS):
+                return False
+            self.check()
+        return not is_over.is_set()
 
     def _slow_down(self, total_bytes: int) -> None:
         self._fresh_limits()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
+from portal.lamindb.hashes import WHOLE_BYTES
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer import results as ends
@@ -23,6 +24,7 @@ from portal.transfer.work import (
     hashed_chunks,
     with_retries,
 )
+from portal.values import is_md5
 
 
 class _Rotten(StorageError):
@@ -115,7 +117,9 @@ class Copier:
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
-        key, digests = at(item), Digests(before.size_bytes)
+        # Of a large object the MD5 is needed where the source tells one; servers compare those of its parts.
+        needs_md5 = before.size_bytes <= WHOLE_BYTES or is_md5(before.etag)
+        key, digests = at(item), Digests(before.size_bytes, needs_md5=needs_md5)
         was_tried = self._journal.was_tried(key)
         try:
             with self._source.open_read(item.key, seen=before) as stream:
@@ -188,7 +192,7 @@ class Copier:
         if self._evidence.are_equal(item, before, there):
             return ends.by_etag(item, before, there, outcome)
         read = (self._control, self._options.chunk_bytes)
-        here = hash_object(self._source, item.key, *read, before.size_bytes)
+        here = hash_object(self._source, item.key, Digests(before.size_bytes), *read)
         self._doubts.check(before, here)
         if self._is_rotten(item, here):
             return (
@@ -197,7 +201,7 @@ class Copier:
                 else self._rotten(item, before, here)
             )
         level = self._evidence.level(there, here)
-        if level is Level.NONE and hash_object(self._target, there.key, *read).sha256 == here.sha256:
+        if level is Level.NONE and hash_object(self._target, there.key, Digests(), *read).sha256 == here.sha256:
             level = Level.READ_BACK
         if level is not Level.NONE:
             return ends.same(item, before, there, here, outcome=outcome, level=level)
@@ -229,7 +233,7 @@ class Copier:
         return ends.conflict(item, there, there, "Deleted at the source; the target's object is not what was copied.")
 
     def _holds(self, key: str, digest: str | None) -> bool:
-        return hash_object(self._target, key, self._control, self._options.chunk_bytes).is_digest(digest)
+        return hash_object(self._target, key, Digests(), self._control, self._options.chunk_bytes).is_digest(digest)
 
     def _take_back(self, written: ObjectInfo) -> None:
         """Delete what this very call wrote, unless somebody has replaced it already."""

@@ -23,12 +23,13 @@ class Evidence:
         """Return what the server's checksum of what it holds proves of what was read; nothing where it is another."""
         if self._proof.has_parts and there.parts_etag and there.etag == there.parts_etag:
             return Level.PARTS
-        return Level.SERVER if self._proof.has_md5 and there.etag == read.md5 else Level.NONE
+        has_md5 = self._proof.has_md5 and read.md5 is not None
+        return Level.SERVER if has_md5 and there.etag == read.md5 else Level.NONE
 
     def is_damaged(self, there: ObjectInfo, read: Digests) -> bool:
         """Tell whether the server's checksum, where it is evidence, says that other bytes arrived."""
         is_evidence = self._proof.has_md5 and not there.parts_etag and is_md5(there.etag)
-        return is_evidence and there.etag != read.md5
+        return is_evidence and read.md5 not in {None, there.etag}
 
     def are_equal(self, item: PlannedObject, here: ObjectInfo, there: ObjectInfo) -> bool:
         """Tell whether the server's checksums say, without reading, that both sides are equal and as recorded."""

@@ -16,6 +16,10 @@ from portal.transfer.segments import encode, result_of
 
 _JSON: Final = json.JSONEncoder(separators=(",", ":"))
 
+#: Small objects whose end is not noted yet, at most: after a kill they are read again.
+_MOST_HELD: Final = 64
+_SMALL_BYTES: Final = 1024 * 1024
+
 
 class Journal:
     """The journal of one shard. Safe for many threads.
@@ -28,6 +32,7 @@ class Journal:
         self.finished: dict[str, ObjectResult] = {}
         self._streamed: dict[str, str] = {}
         self._lock = Lock()
+        self._held: list[bytes] = []
         self._load(path)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
@@ -50,12 +55,27 @@ class Journal:
         self._append(_JSON.encode({"disown": key}).encode())
 
     def finish(self, result: ObjectResult) -> None:
-        """Note the result of one object."""
-        self._append(b'{"finish":' + encode(result).rstrip() + b"}")
+        """Note the result of one object; those of small ones are written together."""
+        line = b'{"finish":' + encode(result).rstrip() + b"}"
+        if result.size_bytes > _SMALL_BYTES:
+            self._append(line)
+            return
+        with self._lock:
+            self._held.append(line)
+            is_full = len(self._held) >= _MOST_HELD
+        if is_full:
+            self._write_held()
 
     def close(self) -> None:
         """Close the file; it stays."""
+        self._write_held()
         os.close(self._file)
+
+    def _write_held(self) -> None:
+        with self._lock:
+            lines, self._held = self._held, []
+        if lines:
+            self._append(b"\n".join(lines))
 
     def _forget(self, key: str) -> None:
         self._streamed.pop(key, None)

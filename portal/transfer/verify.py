@@ -18,6 +18,7 @@ from portal.transfer.looks import Looks
 from portal.transfer.segments import read_results
 from portal.transfer.work import (
     DEFAULT_OPENER,
+    Digests,
     Opener,
     at,
     failed,
@@ -98,7 +99,8 @@ class _Verifier:
     def _read_back(self, copied: ObjectResult, there: ObjectInfo) -> ObjectResult:
         key = at(copied)
         try:
-            found = hash_object(self._target, key, self._control, self._options.chunk_bytes)
+            digests = Digests(needs_md5=not copied.sha256)
+            found = hash_object(self._target, key, digests, self._control, self._options.chunk_bytes)
         except ObjectNotFound:
             return _bad(copied, Outcome.MISMATCH, _GONE)
         if not found.is_digest(copied.digest):

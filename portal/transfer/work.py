@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from hashlib import md5, sha256
+from threading import Event, Lock
 from time import monotonic
 from typing import Protocol, TypeVar
 
@@ -38,17 +39,20 @@ class Opener(Protocol):
 class Digests:
     """SHA-256 (ours), MD5 (the servers') and LaminDB's hash of one content, in one pass.
 
-    `size_bytes` decides which hash LaminDB takes: up to 50 MiB it is the MD5.
+    `size_bytes` decides which hash LaminDB takes: up to 50 MiB it is the MD5. Without `needs_md5` a larger content has
+    no MD5: twice as costly as SHA-256, and no use where nobody tells another one to compare it with.
     """
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int = 0, *, needs_md5: bool = True) -> None:
         self._sha256, self._md5 = sha256(), md5(usedforsecurity=False)
+        self._has_md5 = needs_md5
         self._ends = FileHasher(size_bytes) if size_bytes > WHOLE_BYTES else None
 
     def update(self, data: bytes) -> None:
         """Take the next bytes."""
         self._sha256.update(data)
-        self._md5.update(data)
+        if self._has_md5:
+            self._md5.update(data)
         if self._ends is not None:
             self._ends.update(data)
 
@@ -61,7 +65,7 @@ class Digests:
 
     def is_digest(self, digest: str | None) -> bool:
         """Tell whether `digest` (`ObjectResult.digest`) is this content's."""
-        return digest in {self.sha256, f"md5:{self.md5}"}
+        return digest is not None and digest in {self.sha256, f"md5:{self.md5}"}
 
     @property
     def sha256(self) -> str:
@@ -69,9 +73,9 @@ class Digests:
         return self._sha256.hexdigest()
 
     @property
-    def md5(self) -> str:
-        """Return the hex MD5 so far."""
-        return self._md5.hexdigest()
+    def md5(self) -> str | None:
+        """Return the hex MD5 so far; None where it was not needed."""
+        return self._md5.hexdigest() if self._has_md5 else None
 
 
 def at(item: PlannedObject | ObjectResult) -> str:
@@ -103,12 +107,8 @@ def hashed_chunks(stream: Readable, digests: Digests, control: Control, chunk_by
         control.check()
 
 
-def hash_object(backend: Backend, key: str, control: Control, chunk_bytes: int, size_bytes: int = 0) -> Digests:
-    """Read an object to its end and return its digests. A local file's cached pages are dropped first.
-
-    `size_bytes` is needed for LaminDB's hash alone.
-    """
-    digests = Digests(size_bytes)
+def hash_object(backend: Backend, key: str, digests: Digests, control: Control, chunk_bytes: int) -> Digests:
+    """Read an object to its end into `digests` and return them. A local file's cached pages are dropped first."""
     with backend.open_read(key) as stream:
         drop_cache(stream)
         for _ in hashed_chunks(stream, digests, control, chunk_bytes):
@@ -159,25 +159,34 @@ def run_objects(
     items: Iterable[Item], work: Callable[[Item], ObjectResult], control: Control, threads: int
 ) -> list[ObjectResult]:
     """Return the results of all items, in order of keys; fewer when the shard ended early (`control` knows why)."""
+    left, lock, is_empty = iter(items), Lock(), Event()
+    results: list[ObjectResult] = []
 
-    def guarded(item: Item) -> ObjectResult | None:
+    def run(number: int) -> None:
+        while control.has_place(number, threads, is_empty):
+            with lock:
+                item = next(left, None)
+            if item is None:
+                is_empty.set()
+                return
+            results.append(work(item))
+            control.add(object_count=1)
+
+    def guarded(number: int) -> None:
         try:
-            control.check()
-            with control.slot(threads):
-                result = work(item)
+            run(number)
         except Stopped:
-            return None
+            return
         except FATAL as error:
             control.halt(error)
-            return None
         except BaseException:
             control.abandon()
             raise
-        control.add(object_count=1)
-        return result
 
-    with ThreadPoolExecutor(control.most_threads(threads), thread_name_prefix="shard") as pool:
-        results = [result for result in pool.map(guarded, items) if result is not None]
+    most = control.most_threads(threads)
+    with ThreadPoolExecutor(most, thread_name_prefix="shard") as pool:
+        for future in [pool.submit(guarded, number) for number in range(most)]:
+            future.result()
     return sorted(results, key=lambda result: key_order(result.key))
 
 

@@ -44,7 +44,7 @@ class Quick:
                 return bytes(data)
         return None
 
-    def put(self, key: str, data: bytes) -> str | None:
+    def put(self, key: str, data: bytes | bytearray) -> str | None:
         """Create a small object and return the ETag the server gave; None to try the slow way."""
         if not can_name(key):
             return None

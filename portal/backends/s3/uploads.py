@@ -53,7 +53,7 @@ class Caller(Protocol):
 class Piece:
     """Some bytes ready to go, with their MD5."""
 
-    body: bytes
+    body: bytearray
     md5: bytes
 
     @property
@@ -77,7 +77,8 @@ def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
                 more = True
                 break
         if size or not more:
-            yield Piece(b"".join(held), digest.digest())
+            # No `bytes`: botocore would copy them once more, to send them together with the headers.
+            yield Piece(bytearray().join(held), digest.digest())
 
 
 def composite(md5s: list[bytes]) -> str:

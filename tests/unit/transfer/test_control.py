@@ -80,19 +80,19 @@ def test_a_shard_told_to_stop_does_not_wait_for_its_limit(tmp_path: Path) -> Non
 def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_be_raised(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.json")
     write_limits(path, Limits(concurrency=2))
-    control, lock, inside, most = Control(None, None, 9, path), threading.Lock(), [0], [0, 0]
+    control, lock, inside, most = Control(None, None, 9, path), threading.Lock(), [0], [0]
     go_on = threading.Event()
 
-    def work(at: int) -> None:
-        with control.slot(8):
-            with lock:
-                inside[0] += 1
-                most[at] = max(most[at], inside[0])
-            go_on.wait(90)
-            with lock:
-                inside[0] -= 1
+    def work(number: int) -> None:
+        assert control.has_place(number, 8, threading.Event())
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        go_on.wait(90)
+        with lock:
+            inside[0] -= 1
 
-    threads = [threading.Thread(target=work, args=(0,)) for _ in range(6)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
     wait_for(lambda: most[0] >= 2)
@@ -110,13 +110,15 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
 def test_without_limits_the_usual_number_works_at_a_time() -> None:
     control = Control(None, None, 9)
     assert control.most_threads(8) == 8
-    with control.slot(1):
-        waiting = threading.Thread(target=lambda: control.slot(1).__enter__())
-        waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()
+    is_over, answers = threading.Event(), list[bool]()
+    assert control.has_place(0, 1, is_over)
+    waiting = threading.Thread(target=lambda: answers.append(control.has_place(1, 1, is_over)))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    is_over.set()
     waiting.join(5)
-    assert not waiting.is_alive()
+    assert answers == [False]
 
 
 def test_permanent_errors_end_a_shard_only_when_the_budget_is_used_up() -> None:
