@@ -44,8 +44,8 @@ class Pass:
 class Meter:
     """How far a pass is: what is finished, and what the workers report of the shards under way.
 
-    The numbers never fall within a run: a shard that begins anew after its worker died counts again only where it
-    comes further than before.
+    The numbers of shards under way never fall within a run: one that begins anew after its worker died counts again
+    only where it comes further than before.
 
     Attributes:
         forgiven: objects of the pass that had failed when a person last said that it should go on.
@@ -57,6 +57,7 @@ class Meter:
         self._furthest: dict[int, Progress] = {}
         self._pace_log = RateLog()
         self._failing: dict[int, int] = {}
+        self._done = (0, 0)
 
     def update(self, row: ShardRow) -> None:
         """Take a shard's new state."""
@@ -103,9 +104,18 @@ class Meter:
             max(before.total_bytes, min(seen.total_bytes, row.total_bytes)),
         )
 
+    @property
+    def done(self) -> tuple[int, int]:
+        """Return objects and bytes that were copied and verified as last reported, for the pace: these never fall.
+
+        The numbers for people do where a finished shard turns out to hold objects that need a look.
+        """
+        return self._done
+
     def _pace(self, numbers: dict[str, int]) -> dict[str, Any]:
-        done = {unit: numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")}
-        now = Sample(monotonic(), done["count"], done["bytes"])
+        count, size = (numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes"))
+        self._done = max(self._done[0], count), max(self._done[1], size)
+        now = Sample(monotonic(), *self._done)
         self._pace_log = self._pace_log.add(now.at_seconds, now.object_count, now.total_bytes)
         samples = [*(each for each in self._pace_log.samples if each.at_seconds < now.at_seconds), now]
         found = estimate(samples, 2 * numbers["pass_count"], 2 * numbers["pass_bytes"])
@@ -248,8 +258,7 @@ class ShardRun:
         under_way = {row.id: self._files(row).progress for row in self._open.values()}
         numbers = self._meter.report(under_way, is_copy=self._which.is_copy)
         held.migration.progress = numbers
-        done = [numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes")]
-        rates = self._rates.add(held.work.now.timestamp(), *done)
+        rates = self._rates.add(held.work.now.timestamp(), *self._meter.done)
         if rates.samples != self._rates.samples:
             held.migration.rates = rates.as_dict()
         self._rates = rates

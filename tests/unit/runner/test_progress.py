@@ -52,3 +52,16 @@ def test_verifying_counts_beside_what_is_copied(tmp_path: Path) -> None:
     numbers = meter.report({2: write_progress(tmp_path / "2", 4, 400)}, is_copy=False)
     assert (numbers["copied_count"], numbers["verified_count"]) == (20, 14)
     assert (numbers["copied_bytes"], numbers["verified_bytes"]) == (2_000, 1_400)
+
+
+def test_a_shard_with_objects_that_need_a_look_is_no_pace_backwards(tmp_path: Path) -> None:
+    meter = Meter([planned(1), planned(2)])
+    meter.report({1: write_progress(tmp_path / "1", 10, 1_000)}, is_copy=True)
+    before = meter.done
+    meter.update(ShardRow(1, 1, COPIED, 10, 1_000, {"good_bytes": 600, "conflict": 4}))
+    numbers = meter.report({}, is_copy=True)
+    assert (numbers["copied_count"], numbers["copied_bytes"]) == (6, 600)
+    assert meter.done == before == (10, 1_000)
+    assert numbers.get("bytes_per_second", 0) >= 0
+    meter.report({2: write_progress(tmp_path / "2", 5, 500)}, is_copy=True)
+    assert meter.done == (11, 1_100)
