@@ -71,7 +71,7 @@ test-tools: $(DEV_READY)
 
 .PHONY: integration
 integration: test-tools ## Run the tests against real databases and a real S3 server
-	$(PYTEST) tests/integration $(PARALLEL)
+	$(PYTEST) tests/integration $(PARALLEL) -m "not full"
 
 .PHONY: faults
 faults: test-tools ## Run a drawn sample of the faults of networks, servers, disks and processes
@@ -90,6 +90,7 @@ soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, eve
 	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
 	$(PYTEST) tests/faults -n 2 --dist load --timeout 600
 	STATEFUL_EXAMPLES=300 $(PYTEST) tests/integration/test_migrations_stateful.py
+	$(PYTEST) tests/integration $(PARALLEL) -m full
 	KILL_POINTS=40 $(PYTEST) tests/clients -n 2 --dist load -m "full or kills" --timeout 3600
 
 .PHONY: bench

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import sample
 from tests.read_only import ReadOnlyEndpoint
 from tests.servers import PostgresServer, S3Server, SqliteTemplate
 
@@ -18,6 +19,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A loaded machine is slow, not wrong.
 settings.register_profile("portal", deadline=None)
 settings.load_profile("portal")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark of `tests/sample.py` known."""
+    config.addinivalue_line("markers", "dialects: runs on every database in each run, since SQL itself is tested")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Draw, before `-m "not full"` is heeded."""
+    sample.leave_out(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

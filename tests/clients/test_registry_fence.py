@@ -24,6 +24,8 @@ from portal.lamindb.registry.uploads import uploads_under_way
 from portal.lamindb.registry.ways import PostgresWay, SqliteWay, Way, parse_url
 from tests.clients.instances import ask, execute
 
+pytestmark = pytest.mark.dialects
+
 REASON = "The location second is being moved to s3://new/place."
 REFUSALS = (sqlite3.IntegrityError, psycopg.IntegrityError)
 # Rows of locations on both databases; which of the three they are makes no difference.

@@ -39,6 +39,8 @@ from tests.clients.conftest import NewInstance
 from tests.clients.instances import World, ask, execute
 from tests.clients.lamin import ClientError
 
+pytestmark = pytest.mark.dialects
+
 NOW = datetime(2031, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 NEW = NewStorage("NewStorage01", "s3://new/place", "s3", "eu-west-1", "Words", None, 1, 1, 1)
 SENTENCE = re.escape("Moving. Nothing was changed.")

@@ -14,6 +14,8 @@ from portal.services.work import Work
 from portal.values import ALL_SPACE_ID, AccountKind, MembershipRole, Mode, Role, StorageType
 from tests.integration.world import Portal
 
+pytestmark = pytest.mark.dialects
+
 As = Callable[..., AbstractContextManager[Work]]
 PEOPLE, ORGANISATIONS, INSTANCES, SPACES, STORAGES = 8, 3, 4, 5, 120
 

@@ -33,7 +33,7 @@ from tests.servers import PostgresServer
 
 __all__ = ["executor", "moves", "source"]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.dialects]
 _NUMBERS = count()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

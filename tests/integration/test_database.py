@@ -13,6 +13,8 @@ from portal.models import Base, Space
 from portal.services import spaces
 from tests.integration.world import Portal, World
 
+pytestmark = pytest.mark.dialects
+
 
 def test_the_revisions_make_exactly_the_tables_of_the_models(database_url: str) -> None:
     # What `alembic check` does: it raises when it would write a new revision.

@@ -16,6 +16,8 @@ from portal.values import Role
 from tests.integration.roots import register_as
 from tests.integration.world import Portal, World
 
+pytestmark = pytest.mark.dialects
+
 As = Callable[..., AbstractContextManager[Work]]
 SOME_DAY = datetime(2026, 3, 14, 12, tzinfo=UTC)
 

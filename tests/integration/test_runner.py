@@ -30,7 +30,7 @@ from tests.integration.real_processes import child_ids_of, is_running
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.dialects]
 
 StartRunner = Callable[[], "subprocess.Popen[bytes]"]
 

@@ -22,6 +22,8 @@ from tests.integration.storage_asking import found
 from tests.integration.storage_rows import NOW, add_many, add_storage, host_id
 from tests.integration.world import PEOPLE, World
 
+pytestmark = pytest.mark.dialects
+
 Units = Callable[..., AbstractContextManager[Work]]
 
 ODD_WORDS = (

@@ -25,6 +25,8 @@ from tests.integration.storage_asking import found, roots
 from tests.integration.storage_rows import NOW, add_many, add_storage, host_id
 from tests.integration.world import World
 
+pytestmark = pytest.mark.dialects
+
 Units = Callable[..., AbstractContextManager[Work]]
 
 

@@ -18,7 +18,7 @@ from portal.services.migrations.leases import LEASE
 from tests.clients.instances import Instance, ask, assert_world_whole, sqlite_way
 from tests.clients.moves.conftest import Desk
 
-pytestmark = pytest.mark.kills
+pytestmark = [pytest.mark.kills, pytest.mark.dialects]
 
 #: Cut-over and rollback of a location pass so many points at least.
 MOST_POINTS = 40

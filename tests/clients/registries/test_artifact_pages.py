@@ -17,6 +17,8 @@ from portal.lamindb.registry.opening import open_registry
 from portal.lamindb.registry.ways import Way
 from tests.clients.instances import World, ask, execute, execute_many
 
+pytestmark = pytest.mark.dialects
+
 #: Few rows are enough to be read in order, and the budget ends in the middle.
 TIGHT = Budget(gathered=0, own=7, shared=5)
 ROOMY = Budget(gathered=0)

@@ -10,6 +10,8 @@ from tests.clients.registries.conftest import Desk, given
 from tests.clients.registries.test_attaching import registries
 from tests.integration.command_line import CommandLine
 
+pytestmark = pytest.mark.dialects
+
 
 @pytest.fixture
 def typing(desk: Desk) -> CommandLine:
