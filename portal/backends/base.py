@@ -52,12 +52,14 @@ class Proof:
 
     Attributes:
         has_md5: the ETag of an object put in one request is the MD5 the server computed, and a wrong MD5 is refused.
-        has_parts: the same of uploads in parts: the ETag is the MD5 of the parts' MD5s, and a wrong one is refused.
+        has_parts: the same of uploads in parts; the ETag may be the MD5 of the parts' MD5s as well.
+        is_composite: it is, so that nobody needs the MD5 of the whole.
         reason: why it is less than both, for people; empty where it is not.
     """
 
     has_md5: bool = False
     has_parts: bool = False
+    is_composite: bool = False
     reason: str = ""
 
 

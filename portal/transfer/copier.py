@@ -117,9 +117,7 @@ class Copier:
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""
-        # Of a large object the MD5 is needed where the source tells one; servers compare those of its parts.
-        needs_md5 = before.size_bytes <= WHOLE_BYTES or is_md5(before.etag)
-        key, digests = at(item), Digests(before.size_bytes, needs_md5=needs_md5)
+        key, digests = at(item), Digests(before.size_bytes, needs_md5=self._needs_md5(before))
         was_tried = self._journal.was_tried(key)
         try:
             with self._source.open_read(item.key, seen=before) as stream:
@@ -144,6 +142,12 @@ class Copier:
             )
         self._written[item.key] = written
         return ends.same(item, before, written, digests, outcome=Outcome.COPIED, level=level)
+
+    def _needs_md5(self, before: ObjectInfo) -> bool:
+        """Tell whether anybody else tells the MD5 of this object: LaminDB, the source, or the target."""
+        proof = self._options.proof
+        is_told = proof.has_md5 and not proof.is_composite
+        return before.size_bytes <= WHOLE_BYTES or is_md5(before.etag) or is_told
 
     def _noted(
         self, item: PlannedObject, before: ObjectInfo, chunks: Iterable[bytes], digests: Digests

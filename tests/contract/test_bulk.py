@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -282,6 +283,24 @@ def canned_etags(monkeypatch: pytest.MonkeyPatch, s3: S3Backend, operations: Seq
         return {**answer, "ETag": '"0123"'} if operation in operations else answer
 
     monkeypatch.setattr(s3, "_call", lying)
+
+
+@pytest.mark.parametrize("is_composite", [True, False])
+def test_it_tells_whether_etags_are_made_of_the_parts_md5s(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch, is_composite: bool
+) -> None:
+    ask, parts = s3._call, list[bytes]()
+
+    def as_aws(operation: str, action: str, key: str, **arguments: Any) -> dict[str, Any]:
+        answer = ask(operation, action, key, **arguments)
+        if operation == "upload_part":
+            parts.append(hashlib.md5(arguments["Body"]).digest())
+        if operation == "head_object" and parts and is_composite:
+            return {**answer, "ETag": f'"{hashlib.md5(b"".join(parts)).hexdigest()}-{len(parts)}"'}
+        return answer
+
+    monkeypatch.setattr(s3, "_call", as_aws)
+    assert s3.prove("token") == Proof(has_md5=True, has_parts=True, is_composite=is_composite)
 
 
 def test_other_etags_are_no_evidence(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,10 +32,9 @@ def prove(call: Caller, prefix: str, token: str) -> Proof:
     key = prefix + probe_key(name)
     try:
         remove_probe(call, prefix, name)
-        reason = _try_single(call, key)
-        has_md5 = not reason
-        reason = reason or _try_parts(call, key)
-        return Proof(has_md5, has_md5 and not reason, reason)
+        if reason := _try_single(call, key):
+            return Proof(reason=reason)
+        return _try_parts(call, key)
     except StorageError as error:
         return Proof(reason=f"Checksums could not be tried: {error.message}")
     finally:
@@ -54,10 +53,10 @@ def _try_single(call: Caller, key: str) -> str:
     return ""
 
 
-def _try_parts(call: Caller, key: str) -> str:
-    """Return why the ETag of an upload in parts proves nothing; empty where it does."""
+def _try_parts(call: Caller, key: str) -> Proof:
+    """Return what the ETag of an upload in parts proves, besides that of an object put in one request."""
     if _takes_wrong_part(call, key):
-        return "This server takes parts with a wrong MD5."
+        return Proof(has_md5=True, reason="This server takes parts with a wrong MD5.")
     parts = [secrets.token_bytes(_PART_BYTES), secrets.token_bytes(_SMALL_BYTES)]
     upload_id = call("create_multipart_upload", "s3:PutObject", key)["UploadId"]
     try:
@@ -69,11 +68,13 @@ def _try_parts(call: Caller, key: str) -> str:
     except BaseException:
         _abort(call, key, upload_id)
         raise
+    etag = _etag(call("head_object", "s3:GetObject", key))
+    if etag == composite([_md5(part).digest() for part in parts]):
+        return Proof(has_md5=True, has_parts=True, is_composite=True)
     # Some servers hash the whole object at the end, which is as good.
-    expected = {composite([_md5(part).digest() for part in parts]), _md5(b"".join(parts)).hexdigest()}
-    if _etag(call("head_object", "s3:GetObject", key)) not in expected:
-        return "The ETags of this server's uploads in parts are not made of MD5s."
-    return ""
+    if etag == _md5(b"".join(parts)).hexdigest():
+        return Proof(has_md5=True, has_parts=True)
+    return Proof(has_md5=True, reason="The ETags of this server's uploads in parts are not made of MD5s.")
 
 
 def _takes_wrong_part(call: Caller, key: str) -> bool:
