@@ -163,22 +163,22 @@ def _region(row: Any, side: str) -> str | None:
     return region
 
 
-def _switch_of(facts: Facts, door: RegistryDoor, step: Step) -> Switch:
+def _switch_of(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Switch:
     before, after = step.before, step.after
     change = RootChange(door.row_id, door.uid, before["root"], after["root"], after["type"], after["region"])
-    return Switch(change, switch_jobs.seal_sentence(after["root"]), facts.uid)
+    return Switch(change, switch_jobs.seal_sentence(after["root"]), facts.uid, str(drive.stop_path))
 
 
 def _calls(
     drive: Drive, facts: Facts, door: RegistryDoor, step: Step
 ) -> tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]:
     """Return the job that decides and the one that tells whether it was decided, with their arguments."""
-    ids = f"{drive.tools.settings.ledger_dir}/{drive.folder}/repointed.txt"
+    ids, stop = f"{drive.tools.settings.ledger_dir}/{drive.folder}/repointed.txt", str(drive.stop_path)
     if facts.is_repoint and step.before.get("is_back"):
-        return (switch_jobs.repoint_back, (door, ids)), (switch_jobs.is_repointed_back, (door, ids))
+        return (switch_jobs.repoint_back, (door, ids, stop)), (switch_jobs.is_repointed_back, (door, ids))
     if facts.is_repoint:
-        return (switch_jobs.repoint, (door, ids)), (switch_jobs.is_repointed, (door, ids))
-    change = _switch_of(facts, door, step)
+        return (switch_jobs.repoint, (door, ids, stop)), (switch_jobs.is_repointed, (door, ids))
+    change = _switch_of(drive, facts, door, step)
     if door.lies_in(step.before["root"]):
         return (switch_jobs.move_database, (door, change)), (switch_jobs.is_moved, (door, change))
     return (switch_jobs.change_row, (door, change, True)), (switch_jobs.is_changed, (door, change))
@@ -249,7 +249,9 @@ def follow(drive: Drive, facts: Facts, way: Way) -> bool:
             continue
         door = _door(way.doors, row.step.instance_id)
         if door is not None:
-            answer = drive.run(switch_jobs.change_row, door, _switch_of(facts, door, row.step), False, is_short=True)
+            answer = drive.run(
+                switch_jobs.change_row, door, _switch_of(drive, facts, door, row.step), False, is_short=True
+            )
             if answer.error:
                 _try_again(drive, f"{door.slug} does not name the new root yet: {answer.error}")
                 return False

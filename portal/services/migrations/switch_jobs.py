@@ -33,11 +33,13 @@ class Switch:
         change: the row's old and new root.
         words: the seal's sentence, for those who open the old database later.
         tag: of the migration; names what is put beside on the way back.
+        stop_path: of the lease under which it is done: nothing is decided once this file exists.
     """
 
     change: RootChange
     words: str = ""
     tag: str = ""
+    stop_path: str = ""
 
 
 def seal_sentence(new_root: str) -> str:
@@ -52,12 +54,20 @@ def change_row(door: RegistryDoor, switch: Switch, needs_fence: bool) -> bool:
     """Let a registry's row name the new root, and lift the fence; False where it did already.
 
     Raises:
-        RegistryChanged: the row is another, or the fence has lifted itself. Nothing was changed.
+        RegistryChanged: the row is another, the fence has lifted itself, or the lease is another's now. Nothing was
+            changed.
     """
     with ways.opened(door.entry, writes=True, limits=_LIMITS) as connection:
         is_changed = change_root(connection, switch.change, needs_fence=needs_fence, now=datetime.now(UTC))
         fence.lift_fence(connection, door.row_id)
+        _refuse_when_overtaken(switch.stop_path)
     return is_changed
+
+
+def _refuse_when_overtaken(stop_path: str) -> None:
+    """Refuse, as the last thing before a commit, for a runner that slept while another took its lease over."""
+    if stop_path and Path(stop_path).exists():
+        raise RegistryChanged("Another runner has taken the migration over.", hint="It goes on there.")
 
 
 def is_changed(door: RegistryDoor, switch: Switch) -> bool:
@@ -88,6 +98,7 @@ def move_database(door: RegistryDoor, switch: Switch) -> bool:
         fence.require_fence(connection, door.row_id)
         fence.lift_fence(connection, door.row_id)
         seal.seal(connection, switch.words)
+        _refuse_when_overtaken(switch.stop_path)
     return True
 
 
@@ -131,11 +142,12 @@ def _put_beside(final: str, tag: str) -> None:
         os.link(final, beside)
 
 
-def repoint(door: RegistryDoor, ids_path: str) -> int:
+def repoint(door: RegistryDoor, ids_path: str, stop_path: str = "") -> int:
     """Give all artifacts to the target location, having written down which; return how many.
 
     Raises:
-        RegistryChanged: the fence has lifted itself, or the target has one of them already. Nothing was changed.
+        RegistryChanged: the fence has lifted itself, the target has one of them already, or the lease is another's.
+            Nothing was changed.
     """
     target_row_id = _target(door)
     with ways.opened(door.entry, writes=True, limits=BULK) as connection:
@@ -144,10 +156,11 @@ def repoint(door: RegistryDoor, ids_path: str) -> int:
             _write_ids(ids_path, ids)
         count = repointing.repoint_artifacts(connection, door.row_id, target_row_id, needs_fence=True)
         fence.lift_fence(connection, door.row_id)
+        _refuse_when_overtaken(stop_path)
     return count
 
 
-def repoint_back(door: RegistryDoor, ids_path: str) -> int:
+def repoint_back(door: RegistryDoor, ids_path: str, stop_path: str = "") -> int:
     """Give the artifacts that were re-pointed back to where they were; others of the target stay there.
 
     `door` is turned: its row is that of the target.
@@ -157,6 +170,7 @@ def repoint_back(door: RegistryDoor, ids_path: str) -> int:
     with ways.opened(door.entry, writes=True, limits=BULK) as connection:
         count = repointing.repoint_some(connection, ids, door.row_id, home_row_id)
         fence.lift_fence(connection, door.row_id)
+        _refuse_when_overtaken(stop_path)
     return count
 
 

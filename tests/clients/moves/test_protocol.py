@@ -1,8 +1,10 @@
 """What a move of a real location takes care of besides the bytes."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +15,10 @@ from portal.lamindb.registry.fence import fence_deadline
 from portal.lamindb.registry.opening import open_registry
 from portal.models import Migration
 from portal.planning.states import MigrationState
+from portal.runner.drive import Drive
+from portal.runner.jobs import Answer
 from portal.services import migrations
+from portal.services.migrations import switch_jobs
 from portal.services.migrations.certificate import get_certificate
 from portal.services.registries.care import detach_instance
 from portal.values import MARKER_KEY
@@ -181,6 +186,33 @@ def is_fenced(desk: Desk, migration: str) -> bool:
     ).one()
     database.db.session.rollback()
     return bool((row.plan or {}).get("fence_until"))
+
+
+def test_a_runner_that_was_overtaken_decides_nothing(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    run, seen = Drive.run, list[str]()
+
+    def overtaken(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        if call is not switch_jobs.change_row or seen:
+            return run(drive, call, *arguments, **named)
+        # It slept right before it decides, and another has taken its lease.
+        desk.moves.end_lease(migration)
+        desk.moves.take("portal-host/2").stop_others()
+        try:
+            return run(drive, call, *arguments, **named)
+        finally:
+            seen.append(root_there(instance, uid))
+
+    monkeypatch.setattr(Drive, "run", overtaken)
+    desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("second"))
+    assert seen == [roots[0]]
+    assert desk.moves.state(migration) is MigrationState.FENCED
+    desk.moves.end_lease(migration)
+    desk.moves.drive()
+    assert desk.moves.state(migration) is MigrationState.SOAKING
+    assert root_there(instance, uid) == roots[1]
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
