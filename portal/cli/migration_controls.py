@@ -25,7 +25,7 @@ from portal.services.migrations.exceptions import EXPORT_COLUMNS
 @json_option
 @pass_context
 def pause(context: Context, uid: str, wait: bool, as_json: bool) -> None:
-    """Stop copying for now; what is done stays done."""
+    """Stop copying or verifying for now; what is done stays done."""
     with context.writing() as work:
         view = migrations.pause(work, uid)
     finish(follow(context, uid) if wait else view, as_json, wanted={MigrationState.PAUSED} if wait else None)
@@ -37,7 +37,7 @@ def pause(context: Context, uid: str, wait: bool, as_json: bool) -> None:
 @json_option
 @pass_context
 def resume(context: Context, uid: str, wait: bool, as_json: bool) -> None:
-    """Go on copying what was paused."""
+    """Go on where it was paused."""
     with context.writing() as work:
         view = migrations.resume(work, uid)
     finish(follow(context, uid) if wait else view, as_json, wanted={MigrationState.READY} if wait else None)

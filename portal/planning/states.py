@@ -102,7 +102,12 @@ MOVES: Mapping[MigrationState, Mapping[Event, MigrationState]] = MappingProxyTyp
         _S.PLANNED: {_E.START: _S.COPYING, _E.CHECK: _S.PREFLIGHT, _E.CANCEL: _S.CANCELLING},
         _S.COPYING: {_E.COPY_DONE: _S.VERIFYING, _E.PAUSE: _S.PAUSED, **_WORKING_EXITS},
         _S.PAUSED: {_E.RESUME: _S.COPYING, _E.CANCEL: _S.CANCELLING},
-        _S.VERIFYING: {_E.VERIFY_DONE: _S.READY, _E.CHANGES_FOUND: _S.COPYING, **_WORKING_EXITS},
+        _S.VERIFYING: {
+            _E.VERIFY_DONE: _S.READY,
+            _E.CHANGES_FOUND: _S.COPYING,
+            _E.PAUSE: _S.PAUSED,  # resumed by way of copying, which has nothing left to do
+            **_WORKING_EXITS,
+        },
         _S.READY: {_E.CUT_OVER: _S.FENCED, _E.RETRY: _S.COPYING, _E.CANCEL: _S.CANCELLING},
         _S.FENCED: {_E.SWITCHED: _S.CUT_OVER, _E.FENCE_LIFTED: _S.READY, _E.CANCEL: _S.CANCELLING},
         _S.CUT_OVER: {_E.SOAK: _S.SOAKING},

@@ -234,6 +234,19 @@ def test_a_bandwidth_limit_holds_at_once_and_is_lifted_within_seconds(
 
 
 @ON_SQLITE
+def test_a_move_is_paused_while_it_is_verified_and_goes_on_there(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    moves.drive_until(State.VERIFYING)
+    there = picture(local_base / "new")
+    view = moves.wish(migrations.pause, uid)
+    assert (view.state, view.copied_count) == (State.PAUSED, len(OBJECTS))
+    assert moves.wish(migrations.resume, uid).state is State.READY
+    assert picture(local_base / "new") == there, "nothing was copied again"
+
+
+@ON_SQLITE
 def test_limits_that_cannot_be_are_refused_and_an_ended_move_has_none(
     moves: Moves, source: Path, local_base: Path
 ) -> None:

@@ -44,16 +44,16 @@ def start(work: Work, uid: str) -> MigrationView:
 
 
 def pause(work: Work, uid: str) -> MigrationView:
-    """Stop copying for now; what is done stays done.
+    """Stop copying or verifying for now; what is done stays done.
 
     Raises:
-        Conflict: nothing is being copied.
+        Conflict: nothing is being copied or verified.
     """
     return _wish_for_move(work, uid, Event.PAUSE, "migration.pause-requested")
 
 
 def resume(work: Work, uid: str) -> MigrationView:
-    """Go on copying.
+    """Go on where it was paused.
 
     Raises:
         Conflict: it is not paused.

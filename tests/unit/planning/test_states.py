@@ -69,6 +69,11 @@ def test_a_cancel_is_tidied_up_after_wherever_a_look_has_been() -> None:
     assert set(ways.values()) == {S.CANCELLED, S.CANCELLING}
 
 
+def test_what_takes_hours_can_be_paused_and_gone_on_with() -> None:
+    assert {state for state, moves in MOVES.items() if E.PAUSE in moves} == {S.COPYING, S.VERIFYING}
+    assert move(S.PAUSED, E.RESUME) is S.COPYING
+
+
 def test_nothing_can_be_rolled_back_before() -> None:
     assert not [state for state in set(S) - SWITCHED if E.ROLL_BACK in MOVES[state]]
 
