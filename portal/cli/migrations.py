@@ -255,8 +255,8 @@ def _request_cut_over(context: Context, uid: str, registry_changed: bool) -> Mig
             sql = "\n".join(f"-- {change.instance}: {change.why}\n{change.sql}" for change in page.by_hand)
             names = ", ".join(change.instance for change in page.by_hand)
             raise InputError(
-                f"The row of {names} must be changed by hand too:\n{sql}\n",
-                hint=f"Run this there, then: portal migration cut-over {uid} --registry-changed",
+                f"The row of {names} must be changed by hand too:\n{sql}\n"
+                f"Run this there, then: portal migration cut-over {uid} --registry-changed",
                 field="registry_changed",
             )
         return migrations.request_cut_over(work, uid, migrations.CutOver(page.confirm_with, registry_changed))

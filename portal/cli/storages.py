@@ -199,10 +199,14 @@ def _print_outcome(context: Context, outcome: Outcome, dry_run: bool, as_json: b
     record["checks"] = [asdict(entry) for entry in trial.checks] if trial else []
     record["summary"] = trial.summary if trial else ""
     record["warnings"] = list(trial.warnings) if trial else []
-    saved = f"Saved {record['root']}, uid {record['uid']}, {record['mode']}." if outcome.uid else "Nothing was saved."
-    lines = [_check_lines(trial.checks) if trial else "", record["summary"], *record["warnings"], saved]
+    saved = f"Saved {record['root']}, uid {record['uid']}, {record['mode']}." if outcome.uid else ""
+    if dry_run and trial is not None and trial.can_save:
+        saved = "Nothing was saved."
+    fails = outcome.uid is None and not saved
+    summary = "" if fails else record["summary"]  # it is said on stderr then
+    lines = [_check_lines(trial.checks) if trial else "", summary, *record["warnings"], saved]
     print_result(record, as_json, "\n".join(line for line in lines if line))
-    if outcome.uid is None and not (dry_run and trial is not None and trial.can_save):
+    if fails:
         hint = " Give --read-only to connect it read-only." if trial is not None and trial.offers_read_only else ""
         fail((trial.summary if trial else "It was not tried.") + hint)
 

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from portal.errors import PortalError
-from portal.models import Account, Storage
+from portal.models import Account
 from portal.permissions import Action, PortalTarget, require
-from portal.services.access import visible_storages
 from portal.services.instances import find_instance
 from portal.services.migrations import find_by_old_root
 from portal.services.spaces import find_space
+from portal.services.storages.find import find_storage
 from portal.services.work import Work
 
 
@@ -33,10 +33,10 @@ def find_exact(work: Work, text: str) -> Found | None:
 
 
 def _storage(work: Work, text: str) -> Found | None:
-    root = text.rstrip("/") or text
-    named = or_(Storage.uid == text, Storage.root == root)
-    found = work.session.scalars(select(Storage.uid).where(named, visible_storages(work.actor)).limit(2)).all()
-    return Found("storage", found[0]) if len(found) == 1 else None
+    try:
+        return Found("storage", find_storage(work, text).uid)
+    except PortalError:
+        return None
 
 
 def _moved(work: Work, text: str) -> Found | None:

@@ -184,3 +184,30 @@ def test_a_location_is_deleted_with_its_name_and_user_files_stay(
     assert gone == {"uid": cells, "root": root, "deleted": True, "removed_from": [], "kept_in": []}
     assert typing.run("storage", "show", cells).code == 1
     assert (local_base / "cells" / "genes.csv").exists()
+
+
+def test_a_bucket_is_named_without_its_endpoint_while_only_one_server_has_it(
+    typing: CommandLine, bucket: Bucket
+) -> None:
+    connected = connect(typing, bucket, "--instance", "lab/atlas", "--space", "lab/imaging", "--owner", "lab").record
+    bare = connected["root"].partition("?")[0]
+    assert connected["root"] != bare
+    assert typing.record("storage", "show", bare)["uid"] == connected["uid"]
+    assert typing.record("storage", "show", f"{bare}/")["uid"] == connected["uid"]
+    assert "There is no storage location" in typing.run("storage", "show", bare[:-1]).err
+    elsewhere = f"{bare}?endpoint_url=https://store.example.org"
+    with typing.portal.write_as("ada") as work:
+        first = work.session.scalars(select(Storage).where(Storage.uid == connected["uid"])).one()
+        names = ("type", "mode", "space_id", "instance_id", "owner_id", "created_by_id", "created_at", "updated_at")
+        twin = {name: getattr(first, name) for name in names}
+        work.session.add(Storage(uid="twinTWINtwin", root=elsewhere, **twin))
+    assert "is a root on several servers. Give its uid." in typing.run("storage", "show", bare).err
+    assert typing.record("storage", "show", elsewhere)["uid"] == "twinTWINtwin"
+
+
+def test_why_nothing_was_saved_is_said_once(typing: CommandLine, bucket: Bucket) -> None:
+    words = ("--endpoint-url", bucket.server.endpoint_url, "--access-key", bucket.server.access_key)
+    wrong = "not+the+secret/not+the+secret/not+the+se"
+    ran = typing.run("storage", "connect-s3", bucket.root, *words, PORTAL_SECRET_ACCESS_KEY=wrong)
+    assert (ran.code, ran.err.count("Nothing was saved."), ran.out.count("Nothing was saved.")) == (1, 1, 0)
+    assert "The key was refused." in ran.out
