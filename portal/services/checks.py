@@ -75,7 +75,12 @@ def keep_checks(work: Work, storage: Storage, results: tuple[CheckResult, ...]) 
 
 
 def list_batches(work: Work, storage: Storage, *, most: int = MOST_BATCHES) -> list[Batch]:
-    """Return the latest runs of checks, newest first. The caller has found the location, so it may be read."""
+    """Return the latest runs of checks, newest first; none where none was run since the root or its host changed.
+
+    The caller has found the location, so it may be read.
+    """
+    if storage.last_check_at is None:
+        return []
     newest = (
         select(Check.batch, Check.checked_at)
         .where(Check.storage_id == storage.id, Check.position == 0)

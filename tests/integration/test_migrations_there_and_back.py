@@ -8,6 +8,9 @@ import pytest
 
 from portal.planning.states import MigrationState as State
 from portal.services import migrations
+from portal.services.checks import list_batches, run_checks
+from portal.services.storages.find import find_storage
+from portal.services.units import Units
 from portal.values import MARKER_KEY, Root, StorageType
 from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture
@@ -84,3 +87,25 @@ def test_the_soak_counts_what_a_rollback_would_copy_back(moves: Moves, local_bas
     assert look() == (2, 18)
     assert look() == (2, 18)
     assert {key: found for key, found in picture(new).items() if key in before} == before
+
+
+def test_what_was_checked_at_the_old_root_says_nothing_of_the_new_one(moves: Moves, local_base: Path) -> None:
+    old = local_base / "old"
+    fill(old)
+    uid = moves.register(old)
+    units = Units(lambda: moves.portal.read_as("ada"), lambda: moves.portal.write_as("ada"))
+
+    def checked() -> tuple[bool, int]:
+        with moves.portal.read_as("ada") as work:
+            storage = find_storage(work, uid)
+            return storage.last_check_at is not None, len(list_batches(work, storage))
+
+    run_checks(units, uid)
+    assert checked() == (True, 1)
+    made = moves.copy(uid, local_base / "new")
+    moves.cut_over(made, "old")
+    assert checked() == (False, 0)
+    run_checks(units, uid)
+    assert checked()[0]
+    moves.wish(migrations.request_rollback, made)
+    assert checked() == (False, 0)

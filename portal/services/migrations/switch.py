@@ -32,6 +32,8 @@ def point_to(work: Work, migration: Migration, side: Literal["source", "target"]
     storage.host_id = getattr(migration, f"{side}_host_id")
     storage.connection_id = getattr(migration, f"{side}_connection_id")
     storage.run, storage.updated_at = run, work.now
+    # What was tried was the other root.
+    storage.last_check_at = storage.last_check_status = None
     try:
         work.session.flush()
     except (IntegrityError, StaleDataError) as error:
