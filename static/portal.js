@@ -46,6 +46,23 @@
     document.cookie = `theme=${root.dataset.theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
   });
 
+  // A form is sent once; what takes a while says so on the button that was pressed. htmx sends its own.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    const button = event.submitter;
+    if (!button || !button.dataset.busy) return;
+    button.dataset.label = button.lastChild.textContent;
+    setTimeout(() => { button.setAttribute("aria-busy", "true"); button.lastChild.textContent = button.dataset.busy; }, 300);
+  });
+  // Coming back, the browser may show the page as it was left.
+  addEventListener("pageshow", (event) => event.persisted && all("form[data-sent]").forEach((form) => {
+    delete form.dataset.sent;
+    all("[aria-busy][data-label]").forEach((button) => { button.removeAttribute("aria-busy"); button.lastChild.textContent = button.dataset.label; });
+  }));
+
   // Copying
   const copy = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);

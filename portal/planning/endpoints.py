@@ -171,11 +171,13 @@ def _check_address(host: str, address: Address, networks: tuple[Network, ...], *
         raise Refused(
             f"{host} leads to {address}, an address that gives out machines' own credentials or is no server's.",
             hint="Choose another endpoint.",
+            field="endpoint_url",
         )
     if not address.is_global and not is_exact:
         raise Refused(
             f"{host} leads to the private address {address}.",
             hint="Ask a portal admin to list the host or its network in PORTAL_ALLOWED_ENDPOINTS.",
+            field="endpoint_url",
         )
 
 
@@ -183,4 +185,5 @@ def _not_listed(host: str) -> Refused:
     return Refused(
         f"{host} is not among the endpoints this portal may talk to.",
         hint="Ask a portal admin to list it in PORTAL_ALLOWED_ENDPOINTS.",
+        field="endpoint_url",
     )

@@ -25,13 +25,6 @@ class CheckGroup:
     milliseconds: int
     results: tuple[CheckResult, ...]
 
-    @property
-    def label(self) -> str:
-        """Return how the group ended, and how many of its checks were not tried where some were."""
-        word = str(self.status).capitalize()
-        skipped = sum(row.status is CheckStatus.SKIPPED for row in self.results)
-        return f"{word}, {skipped} skipped" if skipped and self.status is not CheckStatus.SKIPPED else word
-
 
 def group_checks(results: Iterable[CheckResult]) -> list[CheckGroup]:
     """Return checks in groups, in the order in which they were tried; empty groups are left out."""
@@ -47,11 +40,13 @@ def _group(title: str, rows: list[CheckResult]) -> CheckGroup:
     order = (CheckStatus.FAILED, CheckStatus.WARNING, CheckStatus.PASSED, CheckStatus.SKIPPED)
     status = next(each for each in order if each in seen)
     passed = sum(row.status is CheckStatus.PASSED for row in rows)
+    skipped = sum(row.status is CheckStatus.SKIPPED for row in rows)
     text = ", ".join(row.title[0].lower() + row.title[1:] for row in rows)
     if status is CheckStatus.WARNING:
         text = next(row.reason for row in rows if row.status is status)
     total_ms = sum(row.milliseconds or 0 for row in rows)
-    return CheckGroup(title, status, text, f"{passed} of {len(rows)}", total_ms, tuple(rows))
+    meta = f"{passed} of {len(rows)}" + (f", {skipped} skipped" if 0 < skipped < len(rows) else "")
+    return CheckGroup(title, status, text, meta, total_ms, tuple(rows))
 
 
 def strip_label(results: Iterable[CheckResult]) -> str:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from portal.permissions import Action
-from portal.planning.states import Event, MigrationState
+from portal.planning.states import Event, MigrationState, move
 from portal.services import hosts, migrations
 from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
@@ -176,7 +176,7 @@ def cancel(uid: str) -> Response:
             is_over = migrations.cancel(work, uid).state.is_final
         flash("The move is cancelled. The source is unchanged." if is_over else _CANCELLING, "success")
         return redirect(url_for("migrations.show", uid=uid), code=303)
-    return _ask(uid, "migrations/cancel.html")
+    return _ask(uid, Event.CANCEL, "migrations/cancel.html")
 
 
 @blueprint.route("/migrations/<uid>/cut-over", methods=["GET", "POST"])
@@ -189,7 +189,7 @@ def cut_over(uid: str) -> Response:
                 migrations.request_cut_over(work, uid, form.to_input())
             flash("The cut-over begins: what is new is brought over first.", "success")
             return redirect(url_for("migrations.show", uid=uid), code=303)
-    return _ask(uid, "migrations/cut_over.html", form)
+    return _ask(uid, Event.CUT_OVER, "migrations/cut_over.html", form)
 
 
 @blueprint.route("/migrations/<uid>/roll-back", methods=["GET", "POST"])
@@ -197,7 +197,7 @@ def roll_back(uid: str) -> Response:
     """Ask, then lead the location back to its old root."""
     if request.method == "POST":
         return _press(uid, migrations.request_rollback, "Rolling back: what was written since is copied back first.")
-    return _ask(uid, "migrations/roll_back.html")
+    return _ask(uid, Event.ROLL_BACK, "migrations/roll_back.html")
 
 
 @blueprint.route("/migrations/<uid>/release", methods=["GET", "POST"])
@@ -205,13 +205,18 @@ def release(uid: str) -> Response:
     """Ask, then end the soak. The source is kept."""
     if request.method == "POST":
         return _press(uid, migrations.release, "Released. The source was kept.")
-    return _ask(uid, "migrations/release.html")
+    return _ask(uid, Event.RELEASE, "migrations/release.html")
 
 
-def _ask(uid: str, template: str, form: CutOverForm | None = None) -> Response:
-    """Show a decision as a page, to those who may take it."""
+def _ask(uid: str, event: Event, template: str, form: CutOverForm | None = None) -> Response:
+    """Show a decision as a page, to those who may take it, while there is something to decide.
+
+    Raises:
+        Conflict: the move's state allows it no more, or not yet.
+    """
     with gate.reading() as work:
         migrations.find_migration(work, uid, Action.STORAGE_MOVE)
         page = migrations.get_page(work, uid)
+    move(page.view.state, event)
     rendered = render_template(template, form=form, **_context(page))
     return flask_response(rendered, 422 if form is not None and form.is_faulty else 200)
