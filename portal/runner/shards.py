@@ -44,11 +44,12 @@ class Pass:
 class Meter:
     """How far a pass is: what is finished, and what the workers report of the shards under way.
 
-    The numbers of shards under way never fall within a run: one that begins anew after its worker died counts again
-    only where it comes further than before.
+    The numbers never fall while shards are under way: one that begins anew after its worker died counts again only
+    where it comes further than before.
 
     Attributes:
         forgiven: objects of the pass that had failed when a person last said that it should go on.
+        done: objects and bytes, copied and verified, for the pace: never falls.
     """
 
     def __init__(self, rows: list[ShardRow]) -> None:
@@ -57,7 +58,8 @@ class Meter:
         self._furthest: dict[int, Progress] = {}
         self._pace_log = RateLog()
         self._failing: dict[int, int] = {}
-        self._done = (0, 0)
+        self._most: dict[str, int] = {}
+        self.done = (0, 0)
 
     def update(self, row: ShardRow) -> None:
         """Take a shard's new state."""
@@ -94,7 +96,10 @@ class Meter:
         for seen in self._furthest.values():
             numbers[f"{name}_count"] += seen.object_count
             numbers[f"{name}_bytes"] += seen.total_bytes
-        return {**numbers, **self._pace(numbers)}
+        # A shard that ends with objects that need a look takes these back: shown as soon as others make up for them.
+        self._most = {key: max(numbers[key], self._most.get(key, 0)) for key in (f"{name}_count", f"{name}_bytes")}
+        pace = self._pace(numbers | self._most)
+        return {**numbers, **(self._most if under_way else {}), **pace}
 
     def _further(self, shard_id: int, seen: Progress) -> Progress:
         """Return what is known of a shard under way: never less than before, never more than it holds."""
@@ -104,18 +109,9 @@ class Meter:
             max(before.total_bytes, min(seen.total_bytes, row.total_bytes)),
         )
 
-    @property
-    def done(self) -> tuple[int, int]:
-        """Return objects and bytes that were copied and verified as last reported, for the pace: these never fall.
-
-        The numbers for people do where a finished shard turns out to hold objects that need a look.
-        """
-        return self._done
-
     def _pace(self, numbers: dict[str, int]) -> dict[str, Any]:
         count, size = (numbers[f"copied_{unit}"] + numbers[f"verified_{unit}"] for unit in ("count", "bytes"))
-        self._done = max(self._done[0], count), max(self._done[1], size)
-        now = Sample(monotonic(), *self._done)
+        self.done, now = (count, size), Sample(monotonic(), count, size)
         self._pace_log = self._pace_log.add(now.at_seconds, now.object_count, now.total_bytes)
         samples = [*(each for each in self._pace_log.samples if each.at_seconds < now.at_seconds), now]
         found = estimate(samples, 2 * numbers["pass_count"], 2 * numbers["pass_bytes"])

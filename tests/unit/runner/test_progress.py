@@ -63,5 +63,9 @@ def test_a_shard_with_objects_that_need_a_look_is_no_pace_backwards(tmp_path: Pa
     assert (numbers["copied_count"], numbers["copied_bytes"]) == (6, 600)
     assert meter.done == before == (10, 1_000)
     assert numbers.get("bytes_per_second", 0) >= 0
-    meter.report({2: write_progress(tmp_path / "2", 5, 500)}, is_copy=True)
-    assert meter.done == (11, 1_100)
+    under_way = {2: write_progress(tmp_path / "2", 3, 300)}
+    numbers = meter.report(under_way, is_copy=True)
+    assert (numbers["copied_count"], numbers["copied_bytes"]) == meter.done == (10, 1_000)
+    write_progress(tmp_path / "2", 5, 500)
+    numbers = meter.report(under_way, is_copy=True)
+    assert (numbers["copied_count"], numbers["copied_bytes"]) == meter.done == (11, 1_100)
