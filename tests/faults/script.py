@@ -69,6 +69,7 @@ class Script:
         part: how many requests of a hundred go wrong, 0 to 100.
         operations: only these are touched; empty for all.
         buckets: only these are touched; empty for all.
+        keys: only objects whose address ends in one of these are touched; empty for all.
         begin: so many requests go well before anything goes wrong.
         most: so often the same request goes wrong at most; None for ever.
         refusal: code of a 403.
@@ -80,6 +81,7 @@ class Script:
     part: int = 100
     operations: frozenset[str] = frozenset()
     buckets: frozenset[str] = frozenset()
+    keys: tuple[str, ...] = ()
     begin: int = 0
     most: int | None = None
     refusal: str = "AccessDenied"
@@ -108,6 +110,8 @@ class Script:
         operation = request.operation
         bucket = request.target.lstrip("/").partition("/")[0].partition("?")[0]
         if (self.operations and operation not in self.operations) or (self.buckets and bucket not in self.buckets):
+            return False
+        if self.keys and not request.target.partition("?")[0].endswith(self.keys):
             return False
         has_body = fault not in {Fault.CUT_UP, Fault.FLIP_UP, Fault.FLIP_UNSEEN} or bool(request.body)
         return has_body and operation in _BEFALLS.get(fault, frozenset({operation}))

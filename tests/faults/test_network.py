@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -136,6 +137,27 @@ def test_a_key_that_is_rotated_in_mid_run_stops_the_move_with_words(
     told += [result.reason for ended in trial.ended for result in ended.exceptions]
     assert told
     assert all(told)
+    trial.finish()
+    trial.check_whole()
+
+
+@pytest.mark.parametrize("route", ["s3-local", "s3-s3"])
+def test_archived_objects_are_told_apart_and_the_rest_arrives(
+    new_trial: Callable[[str], Trial], proxy: FaultProxy, seed: int, route: str
+) -> None:
+    archived = ("images/1.tif", "raw/plate 1/well-01.bin")
+    trial = begun(new_trial(route), objects(seed), "trusted")
+    # As Glacier answers: such an object is listed and may be asked about, but neither read nor copied.
+    quoted, reading = tuple(quote(key) for key in archived), frozenset({"get", "copy"})
+    refusal = "InvalidObjectState"
+    proxy.play(Script((Fault.FORBIDDEN,), seed, keys=quoted, operations=reading, refusal=refusal))
+    trial.run()
+    trial.check_promises()
+    failed = {result.key: result for result in trial.results if not is_called_good(result)}
+    assert sorted(failed) == sorted(archived)
+    assert {result.fault for result in failed.values()} == {"object_archived"}
+    assert all("is archived" in result.reason for result in failed.values()), failed
+    assert proxy.asked["get"] + proxy.asked["copy"] < 3 * len(objects(seed)), "what is archived was asked for in vain"
     trial.finish()
     trial.check_whole()
 

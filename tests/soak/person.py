@@ -217,7 +217,7 @@ class Person:
         if self._has_written and not was_rolled_back:
             return  # a rollback that stopped may have brought some objects back already
         invariants.check_source(self.scene, was_rolled_back=was_rolled_back)
-        invariants.check_target_honest(self.scene)
+        invariants.check_target_honest(self.scene, is_half_way=view.state is _S.PAUSED)
         is_ready = view.state is _S.READY and not self.scene.is_dirty and "every" in view.message.lower()
         if is_ready or view.state is _S.SOAKING:
             invariants.check_target_equal(self.scene, with_marker=view.state is _S.SOAKING)
