@@ -1,5 +1,6 @@
 """`make demo`: the portal with a filled world, in a folder of its own. A second start finds the first one's world."""
 
+import os
 import signal
 import sys
 import time
@@ -7,6 +8,9 @@ import time
 from demo import s3
 from demo.running import demo_folder, end, prepare, start_portal
 from demo.state import NAMES_OF_ROLES, load_state
+from portal.cli.server import require_free
+from portal.config import parse_bind
+from portal.errors import PortalError, SettingsError
 
 
 def main() -> None:
@@ -16,9 +20,10 @@ def main() -> None:
     state = load_state(folder)
     print(f"Demo data lies in {folder}")
     try:
+        _require_free_port()
         prepare(folder, state)
         server = s3.start(folder / "buckets", state.s3_port, state.s3_secret)
-    except RuntimeError as error:
+    except (RuntimeError, PortalError) as error:
         sys.exit(str(error))
     for handle, password in state.passwords.items():
         print(f"  {handle:9} {password:24} {NAMES_OF_ROLES[handle]}")
@@ -32,6 +37,14 @@ def main() -> None:
     code = end(portal)
     end(server)
     sys.exit(code)
+
+
+def _require_free_port() -> None:
+    """Refuse before a world is made that nobody could look at."""
+    try:
+        require_free(parse_bind(os.environ.get("PORTAL_BIND") or "127.0.0.1:8000"))
+    except ValueError as error:
+        raise SettingsError(f"PORTAL_BIND: {error}.") from error
 
 
 if __name__ == "__main__":

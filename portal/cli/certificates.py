@@ -44,7 +44,8 @@ def prove(context: Context, uid: str, key: str, output: Path | None, as_json: bo
     proof = prove_object(context.units, uid, key)
     line = json.loads(proof["object"])
     text = "\n".join(f"{name}: {value}" for name, value in line.items())
-    _give(proof, output, as_json, f"{text}\nAdd --output FILE or --json for the proof itself.")
+    how = "" if output else "\nAdd --output FILE or --json for the proof itself."
+    _give(proof, output, as_json, text + how)
 
 
 def _give(document: dict[str, Any], output: Path | None, as_json: bool, text: str) -> None:

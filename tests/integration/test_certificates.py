@@ -272,7 +272,8 @@ def test_the_commands_give_verify_and_prove(moves: Moves, made: str, source: Pat
     given = typing.run("migration", "certificate", made, "--output", str(file))
     assert (given.code, "level: read_back" in given.out) == (0, True), given.err
     assert typing.record("migration", "certificate", made) == json.loads(file.read_text())
-    assert typing.run("migration", "prove", made, "README.md", "--output", str(proof)).code == 0
+    written = typing.run("migration", "prove", made, "README.md", "--output", str(proof))
+    assert (written.code, "Add --output" in written.out) == (0, False)
 
     key = moves.portal.client_as(None).get("/certificate-key").text
     assert "BEGIN PUBLIC KEY" in key

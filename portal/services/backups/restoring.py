@@ -239,7 +239,7 @@ def _warnings(settings: Settings, live: tuple[str, ...]) -> tuple[str, ...]:
             )
     if live:
         found.append(
-            f"{len(live)} moves are not over ({', '.join(live[:5])}): a runner goes on with them. See that the portal"
+            f"{_moves(len(live))} not over ({', '.join(live[:5])}), and a runner goes on. See that the portal"
             " this backup is of does not run any more."
         )
     return tuple(found)
@@ -252,3 +252,7 @@ def _opened(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def _moves(count: int) -> str:
+    return "1 move is" if count == 1 else f"{count} moves are"
