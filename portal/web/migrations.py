@@ -93,7 +93,9 @@ def _page(uid: str) -> MigrationPage:
 
 
 def _mark(page: MigrationPage) -> str:
-    return f"{page.view.state}:{page.view.wish}:{migration_pace.waiting(page)}"
+    mark = f"{page.view.state}:{page.view.wish}:{migration_pace.waiting(page)}"
+    # A button waits until the old root is quiet.
+    return f"{mark}:{page.noise.until or 'not looked yet'}" if page.noise else mark
 
 
 def _context(page: MigrationPage) -> dict[str, Any]:

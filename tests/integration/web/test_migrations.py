@@ -1,5 +1,6 @@
 """The pages of moving roots: who sees which button, and what a page says in each state."""
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,6 +164,22 @@ def test_the_live_part_brings_the_buttons_only_when_the_state_is_another(
     other = ada.get(f"/migrations/{uid}?seen=preflight::", headers=HTMX).text
     assert '<div id="migration-head" hx-swap-oob="true">' in other
     assert "Start the move" in other
+
+
+def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.copy(managed, local_base / "moved")
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("cells", registry_changed=True))
+    moves.drive_until(State.SOAKING)
+    ada = client_as("ada")
+    before = ada.get(f"/migrations/{uid}").text
+    address = html.unescape(re.findall(r'id="migration-live"[^>]* hx-get="([^"]+)"', before)[0])
+    assert f'href="/migrations/{uid}/release"' not in before
+    assert "migration-head" not in ada.get(address, headers=HTMX).text
+    moves.drive()
+    assert f'href="/migrations/{uid}/release"' in ada.get(address, headers=HTMX).text
 
 
 def test_a_target_that_cannot_be_taken_comes_back_on_its_field(
