@@ -87,7 +87,8 @@ clients: test-tools $(CLIENTS_READY) ## Run the tests with the real lamindb
 
 .PHONY: soak
 soak: test-tools $(CLIENTS_READY) ## Run the long tests: kill, resume, load, every combination
-	$(PYTEST) tests/soak -n 2 --dist load --timeout 3600
+	$(PYTEST) tests/soak --ignore tests/soak/test_walk.py -n 2 --dist load --timeout 3600
+	$(PYTEST) tests/soak/test_walk.py --timeout 3600
 	$(PYTEST) tests/faults -n 2 --dist load --timeout 600
 	STATEFUL_EXAMPLES=300 $(PYTEST) tests/integration/test_migrations_stateful.py
 	$(PYTEST) tests/integration $(PARALLEL) -m full

@@ -100,6 +100,20 @@ class PortalProcess:
             self._process.wait()
         self._process = None
 
+    def process_ids(self) -> list[int]:
+        """Return the ids of all processes that run now."""
+        if self._process is None:
+            return []
+        group, found = str(self._process.pid), []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            if words[2] == group:
+                found.append(int(path.parent.name))
+        return found
+
     def setup_url(self) -> str:
         """Return the newest one-time set-up link that was printed."""
         links: list[str] = re.findall(rf"{re.escape(self.url)}/setup/\S+", self.log)

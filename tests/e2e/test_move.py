@@ -25,14 +25,14 @@ def many_objects(count: int) -> dict[str, bytes]:
     return {**small, ".lamindb/0123456789abcdef.zarr/.zattrs": b"{}", "large.bin": bytes(range(256)) * 40_000}
 
 
-def make_plan(page: Page, scene: Scene, uid: str, target: str) -> None:
+def make_plan(page: Page, scene: Scene, uid: str, target: str, *, timeout_ms: float = STEP_MS) -> None:
     page.goto(f"{scene.url}/storages/{uid}")
     page.get_by_role("link", name="Move root").click()
     connection = page.get_by_label("Target").locator("option", has_text=target.split("/")[2]).first
     page.get_by_label("Target").select_option(connection.get_attribute("value"))
     page.get_by_label("New root").fill(target)
     page.get_by_role("button", name="Make the plan").click()
-    expect(page.get_by_role("button", name="Start the move")).to_be_visible(timeout=STEP_MS)
+    expect(page.get_by_role("button", name="Start the move")).to_be_visible(timeout=timeout_ms)
 
 
 def state_of(page: Page) -> Locator:
