@@ -9,14 +9,20 @@ from typing import Any
 
 @contextmanager
 def answering(
-    status: int, body: bytes = b"", headers: Mapping[str, str] | None = None
+    status: int,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    *,
+    heard: list[Mapping[str, str]] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
-    """Give the server's URL and the list of paths it was asked for."""
+    """Give the server's URL and the list of paths it was asked for; into `heard` go the headers of each request."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            if heard is not None:
+                heard.append({name.lower(): value for name, value in self.headers.items()})
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():

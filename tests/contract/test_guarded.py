@@ -1,6 +1,7 @@
 """Endpoints whose names lead elsewhere from one moment to the next: what was judged is what is connected to."""
 
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -130,3 +131,16 @@ def test_small_objects_on_aws_are_asked_of_aws_whatever_the_environment_holds(
     assert quick is not None
     with pytest.raises(Exception, match=f"Error performing GET {there} "):
         quick._store.get("key")
+
+
+def test_no_session_token_of_the_environment_goes_with_a_connections_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-server's-own")
+    heard: list[Mapping[str, str]] = []
+    access = S3Access(ConnectionKind.ACCESS_KEY, "AKIAEXAMPLEEXAMPLE00", "the-secret-itself")
+    with answering(200, headers={"ETag": '"5d41402abc4b2a76b9719d911017c592"'}, heard=heard) as (url, _):
+        quick = open_quick("bucket", access, "us-east-1", url, TIMEOUTS)
+        assert quick is not None
+        assert quick.put("key", b"hello") == "5d41402abc4b2a76b9719d911017c592"
+    (headers,) = heard
+    assert "AKIAEXAMPLEEXAMPLE00" in headers["authorization"]
+    assert "x-amz-security-token" not in headers

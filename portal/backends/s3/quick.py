@@ -64,6 +64,12 @@ def _may_look_up(access: S3Access, endpoint_url: str | None) -> bool:
     )
 
 
+def _credentials(access: S3Access) -> Any:
+    """Return the key as obstore asks for it. Told as two words, a session token of the environment would go with it."""
+    key = {"access_key_id": access.access_key_id, "secret_access_key": access.secret_access_key}
+    return {**key, "token": None, "expires_at": None}
+
+
 def _place(bucket: str, region: str, endpoint_url: str | None) -> dict[str, Any]:
     """Return where obstore asks. AWS is named too: else a variable of the environment could name another host."""
     if endpoint_url is not None:
@@ -88,8 +94,7 @@ def open_quick(
         return Quick(
             S3Store(
                 bucket,
-                access_key_id=access.access_key_id,
-                secret_access_key=access.secret_access_key,
+                credential_provider=lambda: _credentials(access),
                 region=region,
                 **_place(bucket, region, endpoint_url),
                 # One try: the second one is botocore's.
