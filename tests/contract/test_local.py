@@ -1,12 +1,14 @@
 """What only directories do."""
 
+import ctypes
+import errno
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from portal.backends.local import LocalBackend, create_local_root
+from portal.backends.local import LocalBackend, create_local_root, writing
 from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists, StorageError
 from portal.values import Root, StorageType
 
@@ -171,3 +173,29 @@ def test_what_waits_is_removed_as_a_temporary_of_a_killed_writer(local: LocalBac
     with pytest.raises(StorageError):
         local.flush()
     assert list(local.list_objects()) == []
+
+
+@pytest.mark.parametrize("code", [0, errno.EINVAL, errno.ENOSYS])
+def test_small_files_get_their_names_where_the_system_cannot_move_without_replacing(
+    local: LocalBackend, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refusing(*_: object) -> int:
+        ctypes.set_errno(code)
+        return -1
+
+    monkeypatch.setattr(writing, "_renameat2", refusing if code else None)
+    (folder / "taken").write_bytes(b"theirs")
+    for key in ("taken", "a/free"):
+        local.write(key, [b"ours"], size_bytes=4, in_bulk=True)
+    assert {key: type(error) for key, error in local.flush().items()} == {"taken": ObjectExists}
+    assert ((folder / "taken").read_bytes(), (folder / "a/free").read_bytes()) == (b"theirs", b"ours")
+    assert local.remove_temporaries("test") == 0
+
+
+def test_a_folder_of_temporaries_that_somebody_removed_is_made_again(local: LocalBackend, folder: Path) -> None:
+    local.write("a", [b"1"], size_bytes=1, in_bulk=True)
+    assert local.flush() == {}
+    (folder / ".lamindb/_portal/test").rmdir()
+    local.write("b", [b"2"], size_bytes=1, in_bulk=True)
+    assert local.flush() == {}
+    assert (folder / "b").read_bytes() == b"2"

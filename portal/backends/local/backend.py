@@ -25,7 +25,7 @@ from portal.backends.local.leftovers import leftovers
 from portal.backends.local.listing import Walk, as_info, changed_at
 from portal.backends.local.paths import LINKS, Tree, file_parts
 from portal.backends.local.streams import FileStream
-from portal.backends.local.writing import exists, taken, temporary_parts, write_file, write_waiting
+from portal.backends.local.writing import exists, taken, temporary_parts, write_file
 from portal.errors import NameRefused, ObjectNotFound, StorageError
 from portal.values import MANAGED_FOLDER, Root
 
@@ -37,7 +37,10 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class LocalBackend:
-    """A directory on this host. Holds nothing open between calls, so any number of threads may use it."""
+    """A directory on this host. Any number of threads may use it.
+
+    Holds nothing open between calls but the folder of temporary files, while small files wait for their names.
+    """
 
     def __init__(self, root: Root, *, tag: str = "") -> None:
         self.root = root
@@ -113,8 +116,7 @@ class LocalBackend:
         """Create a file, all of it or nothing."""
         parts = self._writable(key)
         if in_bulk and size_bytes <= CHUNK_BYTES:
-            name, status = write_waiting(self._tree, parts, chunks, size_bytes, self._tag)
-            self._batch.add(parts, name)
+            status = self._batch.write(parts, chunks, size_bytes)
             return ObjectInfo(key, size_bytes, changed_at(status), None)
         with suppress(ObjectNotFound), translated(key, action="write"), self._tree.opened(parts[:-1]) as folder:
             if exists(folder, parts[-1]):
@@ -175,7 +177,8 @@ class LocalBackend:
         return status.f_bavail * status.f_frsize
 
     def close(self) -> None:
-        """Remove the empty folders of temporary files."""
+        """Let go of the folder of temporary files, and remove it and those above it where they are empty."""
+        self._batch.close()
         self._remove_empty(temporary_parts(self._tag))
 
     def _writable(self, key: str) -> list[str]:

@@ -105,6 +105,9 @@ class Tree:
 def _open_child(folder: int, name: str, *, create: bool) -> int:
     """Open a sub-folder by name without following a link."""
     if create:
+        # Mostly it is there.
+        with suppress(FileNotFoundError):
+            return os.open(name, _DIRECTORY, dir_fd=folder)
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=folder)
             os.fsync(folder)

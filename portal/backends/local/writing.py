@@ -4,6 +4,7 @@ The bytes go to a temporary file on the same file system (`.lamindb/_portal/<tag
 `link`, which fails when the name is taken. Where links are unknown (FAT, some FUSE) a lock file and a look stand in.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -20,6 +21,10 @@ from portal.errors import ContentMismatch, NameRefused, ObjectExists, OutOfSpace
 #: What `link` answers where a file system has no hard links.
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS, errno.EXDEV}
 
+#: Absent from C libraries other than newer glibc.
+_renameat2: Final = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+_NO_REPLACE: Final = 1
+
 #: Folders may be pruned by a delete between their making and their use; then the step is done again.
 _TRIES: Final = 4
 
@@ -31,27 +36,10 @@ def temporary_parts(tag: str) -> list[str]:
     return [*TEMPORARY_FOLDER.split("/"), tag or "untagged"]
 
 
-def write_waiting(
-    tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes: int, tag: str
-) -> tuple[str, os.stat_result]:
-    """Write a file under a temporary name, not synced, and return that name and its status, for a `Batch`.
-
-    Raises:
-        ContentMismatch: the chunks do not sum to `size_bytes`.
-        StorageError: the disk refuses. Errors of `chunks` pass through as they are.
-    """
-    key, name = "/".join(parts), secrets.token_hex(16)
-    with translated(key, action="write"):
-        folder, descriptor = _open_temporary(tree, tag, name)
-    try:
-        _fill(descriptor, chunks, size_bytes, key)
-        return name, os.fstat(descriptor)
-    except BaseException:
-        os.unlink(name, dir_fd=folder)
-        raise
-    finally:
-        os.close(descriptor)
-        os.close(folder)
+def create_file(folder: int, name: str) -> int:
+    """Create a file in an open folder and return its descriptor."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o666, dir_fd=folder)
 
 
 def write_file(tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes: int | None, tag: str) -> None:
@@ -64,7 +52,7 @@ def write_file(tree: Tree, parts: list[str], chunks: Iterable[bytes], size_bytes
     """
     key = "/".join(parts)
     with _temporary(tree, tag, key) as (folder, name, descriptor):
-        _fill(descriptor, chunks, size_bytes, key)
+        fill(descriptor, chunks, size_bytes, key)
         with translated(key, action="write"):
             os.fsync(descriptor)
             _publish(tree, parts, _replace if size_bytes is None else create, folder, name)
@@ -97,16 +85,20 @@ def _temporary(tree: Tree, tag: str, key: str) -> Iterator[tuple[int, str, int]]
 
 def _open_temporary(tree: Tree, tag: str, name: str) -> tuple[int, int]:
     """Create a temporary file; return its folder's descriptor and its own."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     for _ in range(_TRIES):
         with suppress(FileNotFoundError), tree.opened(temporary_parts(tag), create=True) as opened:
-            descriptor = os.open(name, flags, 0o666, dir_fd=opened)
+            descriptor = create_file(opened, name)
             return os.dup(opened), descriptor
     raise FileNotFoundError(errno.ENOENT, "the folder of temporary files vanishes again and again")
 
 
-def _fill(descriptor: int, chunks: Iterable[bytes], size_bytes: int | None, key: str) -> None:
-    """Write the chunks."""
+def fill(descriptor: int, chunks: Iterable[bytes], size_bytes: int | None, key: str) -> None:
+    """Write the chunks into an open file.
+
+    Raises:
+        ContentMismatch: they do not sum to `size_bytes`; None to take any number.
+        StorageError: the disk refuses. Errors of `chunks` pass through as they are.
+    """
     written = 0
     for chunk in chunks:
         written += len(chunk)
@@ -129,6 +121,25 @@ def _write_all(descriptor: int, chunk: bytes, key: str) -> None:
         if not done:
             raise OutOfSpace(f"There is no room left for {key}.", hint="Free some space.")
         view = view[done:]
+
+
+def move(folder: int, name: str, target: int, final: str) -> None:
+    """Give the temporary file its name unless that is taken; its temporary name is gone then.
+
+    One step where the system has it: the two of `create` and an unlink take twice as long.
+    Source: https://man7.org/linux/man-pages/man2/rename.2.html (RENAME_NOREPLACE)
+    """
+    names = os.fsencode(name), os.fsencode(final)
+    if _renameat2 is not None and not _renameat2(folder, names[0], target, names[1], _NO_REPLACE):
+        return
+    code = ctypes.get_errno() if _renameat2 is not None else errno.ENOSYS
+    if code == errno.EEXIST:
+        raise taken(target, final)
+    if code not in {errno.EINVAL, *_NO_LINKS}:
+        raise OSError(code, os.strerror(code), final)
+    create(folder, name, target, final)
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
 
 
 def create(folder: int, name: str, target: int, final: str) -> None:
