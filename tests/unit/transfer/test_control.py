@@ -81,10 +81,11 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
     path = str(tmp_path / "limits.json")
     write_limits(path, Limits(concurrency=2))
     control, lock, inside, most = Control(None, None, 9, path), threading.Lock(), [0], [0]
-    go_on = threading.Event()
+    go_on, is_over = threading.Event(), threading.Event()
 
     def work(number: int) -> None:
-        assert control.has_place(number, 8, threading.Event())
+        if not control.has_place(number, 8, is_over):
+            return
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
@@ -102,9 +103,11 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
     wait_for(lambda: most[0] >= 5)
     time.sleep(0.3)
     assert most[0] == 5
+    is_over.set()
     go_on.set()
     for thread in threads:
         thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_without_limits_the_usual_number_works_at_a_time() -> None:
