@@ -116,7 +116,8 @@ class Moving(RuleBasedStateMachine):
         with self.moves.portal.write_as("ada") as work:
             new = migrations.NewMigration(self.storage, str(self.target))
             self.uid = migrations.create_migration(work, new).id
-        self.is_listed = True
+        # The last pass began after whatever people did at the source; and one was asked for that will.
+        self.is_listed, self.is_asked = True, False
         if wishes:
             self._work(60)
             self._wish(migrations.start)
@@ -144,8 +145,9 @@ class Moving(RuleBasedStateMachine):
     )
     def a_person_wishes(self, wish: Callable[[Work, str], object]) -> None:
         self._wish(wish)
-        if wish is migrations.retry and self.state is S.READY:
-            self.is_listed = True
+        if wish is migrations.retry:
+            with self.moves.row(self.uid) as row:
+                self.is_asked = row.state == S.READY and row.wish == E.RETRY
 
     @rule()
     def a_person_cuts_over(self) -> None:
@@ -164,7 +166,7 @@ class Moving(RuleBasedStateMachine):
     def somebody_writes_at_the_source(self, key: str, text: str) -> None:
         self.objects[key] = text.encode()
         fill(self.source, {key: self.objects[key]})
-        self.is_listed = False
+        self.is_listed = self.is_asked = False
 
     @precondition(lambda self: self.state not in _CLOSED and len(self.objects) > 1)
     @rule(data=st.data())
@@ -172,7 +174,7 @@ class Moving(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.objects)))
         del self.objects[key]
         (self.source / key).unlink()
-        self.is_listed = False
+        self.is_listed = self.is_asked = False
 
     # What a runner does
 
@@ -234,7 +236,10 @@ class Moving(RuleBasedStateMachine):
 
     @invariant()
     def what_is_ready_or_cut_over_is_there(self) -> None:
-        state = self.state
+        with self.moves.row(self.uid) as row:
+            state, has_wish = MigrationState(row.state), bool(row.wish)
+        if state is S.READY and self.is_asked and not has_wish:
+            self.is_listed, self.is_asked = True, False
         if state is S.READY and self.is_listed:
             assert contents(self.target) == self.objects
         if state in {S.CUT_OVER, S.SOAKING}:
