@@ -55,14 +55,19 @@ def storage_target(storage: Storage) -> StorageTarget:
 
 def visible_storages(actor: Actor) -> ColumnElement[bool]:
     """Return the condition on `Storage` for locations the actor has at least the role read on."""
+    return or_(*visible_parts(actor))
+
+
+def visible_parts(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    """Return `visible_storages` as conditions of which each location fulfils one at most: each has its own index."""
     if not actor.is_signed_in:
-        return false()
+        return (false(),)
     instances, spaces, owners = list(actor.instances), list(actor.spaces), sorted(actor.owners)
     managed = and_(among(Storage.instance_id, instances), among(Storage.space_id, [ALL_SPACE_ID, *spaces]))
     unmanaged = and_(
         Storage.instance_id.is_(None), or_(among(Storage.owner_id, owners), among(Storage.space_id, spaces))
     )
-    return or_(managed, unmanaged)
+    return managed, unmanaged
 
 
 def among(column: Any, row_ids: Sequence[int]) -> ColumnElement[bool]:
