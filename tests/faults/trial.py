@@ -202,7 +202,12 @@ class Trial:
             if not is_called_good(found) and (found.key in there or found.outcome not in _GONE)
         ]
         assert not bad, f"{bad[:4]} {[ended.error for ended in self.ended if ended.error][:3]}"
-        assert contents(self.target) == there
+        found = contents(self.target)
+        other = {key: (len(found.get(key, b"")), len(there.get(key, b""))) for key in found.keys() ^ there.keys()}
+        other |= {
+            key: (len(found[key]), len(there[key])) for key in found.keys() & there.keys() if found[key] != there[key]
+        }
+        assert not other, f"bytes at the target, and at the source: {other}; {self.results}"
 
     def _all(self, words: Hardship, jobs: Iterable[ShardJob]) -> list[ShardResult]:
         futures = [self._executor.submit(*words(replace(job, options=self.move.options))) for job in jobs]
