@@ -84,12 +84,15 @@ class Drive:
             self.answer.object_count = sum(1 for _ in self._opened(self.source).list_objects())
             self._lap("list")
             return
-        target = self._opened(self.target)
-        self.options = options_of(target)
-        self._lap("prove")
-        scan(self._opened(self.source), target, ScanOptions(limits=SHARD_LIMITS), self._plan)
-        self._lap("scan")
         with open_executor(self.task.workers) as executor:
+            # A runner's workers are up, too; here they start beside the first steps.
+            for _ in range(self.task.workers):
+                executor.submit(os.getpid)
+            target = self._opened(self.target)
+            self.options = options_of(target)
+            self._lap("prove")
+            scan(self._opened(self.source), target, ScanOptions(limits=SHARD_LIMITS), self._plan)
+            self._lap("scan")
             self._pass(executor, copy_shard)
             self._lap("copy")
             verified = self._pass(executor, verify_shard)
