@@ -40,7 +40,7 @@ class Copier:
         self._source, self._target = source, target
         self._journal, self._control, self._options = journal, control, options
         self._evidence = Evidence(options.proof, speaks_for_source=target.shares_server(source))
-        self._room, self._doubts = Room(), Doubts()
+        self._room, self._doubts = Room(), Doubts(tells_etags=source.capabilities.has_md5_etag)
         self._written: dict[str, ObjectInfo] = {}
 
     def look(self, plan: Sequence[PlannedObject]) -> None:
