@@ -18,7 +18,6 @@ from portal.transfer.jobs import ShardEnd
 from portal.transfer.verify import verify_shard
 from tests.faults.hardship import with_few_files, with_small_files, without_rights
 from tests.faults.trial import Trial
-from tests.unit.transfer.worlds import contents
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -237,7 +236,7 @@ def test_every_name_arrives_as_it_is(new_trial: Callable[[str], Trial], route: s
     trial.plan()
     trial.run()
     trial.check_whole()
-    assert len(contents(trial.target)) == len(NAMES) + len(forms)
+    assert len(trial.held()) == len(NAMES) + len(forms)
 
 
 @pytest.mark.parametrize("route", ["local-local", "local-s3"])
@@ -270,7 +269,7 @@ def test_links_are_followed_inside_the_root_and_nothing_outside_is_touched(
     (trial.source / "real/up").symlink_to("..")
     summary = trial.move.plan()
     trial.run()
-    assert contents(trial.target) == {"real/file": b"1", "alias/file": b"1"}
+    assert trial.held() == {"real/file": b"1", "alias/file": b"1"}
     told = " ".join(summary.skipped.examples)
     assert all(f"{name}:" in told or f"{name}/:" in told for name in ("out", "out-file", "loop", "real/up")), told
 
@@ -289,7 +288,7 @@ def test_a_link_that_is_turned_outwards_after_the_plan_is_not_followed(
     found = {result.key: result for result in trial.results}
     assert found, [(ended.end, ended.error, ended.hint) for ended in trial.ended]
     assert found["real/file"].outcome in {Outcome.FAILED, Outcome.MISSING}
-    assert contents(trial.target) == {"other": b"2"}
+    assert trial.held() == {"other": b"2"}
 
 
 def temporaries(folder: Path) -> list[str]:
