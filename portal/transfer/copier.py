@@ -44,12 +44,17 @@ class Copier:
         self._written: dict[str, ObjectInfo] = {}
 
     def look(self, plan: Sequence[PlannedObject]) -> None:
-        """Ask what both sides hold, for all objects at once."""
+        """Ask what both sides hold, for all objects at once.
+
+        Not for what will be read in any case, and of which the plan has an MD5: by that it is seen to be another now.
+        """
         control, retries = self._control, self._options.retries
-        keys = [item.key for item in plan if item.act is not Act.LEAVE]
-        target_keys = [at(item) for item in plan if item.act is not Act.LEAVE]
-        self._sources = with_retries(lambda: Looks(self._source, keys), control, retries)
-        self._targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+        asked = [item for item in plan if item.act is not Act.LEAVE]
+        keys, target_keys = [item.key for item in asked], [at(item) for item in asked]
+        self._targets = targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+        read = (item for item in asked if item.act is Act.COPY and is_md5(item.etag) and not targets.has(at(item)))
+        known = {item.key: ObjectInfo(item.key, item.size_bytes, item.modified_at, item.etag) for item in read}
+        self._sources = with_retries(lambda: Looks(self._source, keys, known), control, retries)
 
     def forget(self, item: PlannedObject) -> None:
         """Note that what was written of an object did not come to be."""
@@ -88,8 +93,11 @@ class Copier:
             there = None
         if there is not None:
             return self._compare(item, before, there, is_ours=self._journal.was_tried(at(item)))
+        copied = self._copy_on_server(item, before)
+        if copied is not None:
+            return copied
         with self._room.held(before.size_bytes):
-            return self._copy_on_server(item, before) or self._write(item, before)
+            return self._write(item, before)
 
     def _copy_on_server(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult | None:
         """Have the server copy, where its checksum of the source is evidence and says all that was recorded.

@@ -4,8 +4,8 @@ Every object is streamed once through SHA-256 and MD5 to a create-only write, or
 roots and whose checksums are proven. What is under the key already is compared. Only what this migration wrote, proven
 by its hash, is taken away to make room for a newer version.
 
-Both sides are looked at before and after, a request for many objects each: what the source changed meanwhile is taken
-back at the end, for another pass.
+Both sides are looked at before, a request for many objects each, and the source after, where no ETag has told that what
+was read is of one version: what it changed meanwhile is taken back at the end, for another pass.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,11 @@ from portal.transfer.work import (
 _ROUNDS: Final = 3
 
 _THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
+
+
+def _is_one_version(result: ObjectResult) -> bool:
+    """Tell whether the bytes copied are those of which the source told the ETag."""
+    return result.etag is not None and result.md5 == result.etag
 
 
 def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
@@ -100,10 +105,15 @@ class _Shard:
         return failed(self._copier.bad(item, Outcome.FAILED, ""), error)
 
     def settle(self, results: Sequence[ObjectResult]) -> list[ObjectResult]:
-        """Look at the source again and take back what it changed since it was read."""
-        keys = [result.key for result in results if result.outcome in _THERE]
-        now = with_retries(lambda: Looks(self._source, keys), self._control, self._options.retries)
-        return [self._settled(result, now) if result.outcome in _THERE else result for result in results]
+        """Look at the source again and take back what it changed while it was read.
+
+        What is of one version, whenever that was, waits for `verify`, which looks at all of it.
+        """
+        keys = {result.key for result in results if result.outcome in _THERE and not _is_one_version(result)}
+        if not keys:
+            return list(results)
+        now = with_retries(lambda: Looks(self._source, list(keys)), self._control, self._options.retries)
+        return [self._settled(result, now) if result.key in keys else result for result in results]
 
     def _settled(self, result: ObjectResult, now: Looks) -> ObjectResult:
         try:

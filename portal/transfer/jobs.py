@@ -26,7 +26,7 @@ class ShardOptions:
     """
 
     threads: int = 24
-    chunk_bytes: int = 1024 * 1024
+    chunk_bytes: int = 256 * 1024
     max_failures: int = 50
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = BULK

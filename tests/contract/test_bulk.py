@@ -10,6 +10,7 @@ import pytest
 
 from portal.backends.base import BULK, Backend, ObjectInfo, Proof
 from portal.backends.s3 import S3Backend
+from portal.backends.s3.backend import STREAMED_BYTES
 from portal.backends.s3.leftovers import uploads
 from portal.backends.s3.quick import QUICK_BYTES
 from portal.errors import ContentMismatch, ObjectExists, StorageError
@@ -212,8 +213,9 @@ def listed(backend: Backend, key: str) -> ObjectInfo:
     return next(found for found in backend.list_objects() if found.key == key)
 
 
-def test_the_server_copies_a_large_object(s3: S3Backend, other_bucket: S3Backend) -> None:
-    data = secrets.token_bytes(QUICK_BYTES + 1)
+@pytest.mark.parametrize("size_bytes", [STREAMED_BYTES + 1, QUICK_BYTES + 1], ids=["by obstore", "by botocore"])
+def test_the_server_copies_an_object(s3: S3Backend, other_bucket: S3Backend, size_bytes: int) -> None:
+    data = secrets.token_bytes(size_bytes)
     put(s3, "a b/é", data)
     copied = other_bucket.copy_from(s3, listed(s3, "a b/é"), "there")
     assert copied is not None
@@ -224,11 +226,22 @@ def test_the_server_copies_a_large_object(s3: S3Backend, other_bucket: S3Backend
         other_bucket.copy_from(s3, listed(s3, "a b/é"), "there")
 
 
+def test_small_copies_take_the_quick_way(
+    s3: S3Backend, other_bucket: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "a b/é +%20#?.tif", secrets.token_bytes(STREAMED_BYTES + 1))
+    seen = listed(s3, "a b/é +%20#?.tif")
+    monkeypatch.setattr(other_bucket, "_call", None)
+    copied = other_bucket.copy_from(s3, seen, "there ä +%20")
+    assert copied is not None
+    assert copied.etag == seen.etag
+
+
 def test_the_server_does_not_copy_what_has_changed_or_has_parts_or_is_small(
     s3: S3Backend, other_bucket: S3Backend
 ) -> None:
     put(s3, "large", secrets.token_bytes(2 * MEBIBYTE))
-    put(s3, "small", b"1")
+    put(s3, "small", bytes(STREAMED_BYTES))
     large = listed(s3, "large")
     for seen in (listed(s3, "small"), replace(large, etag=f"{large.etag}-2")):
         assert other_bucket.copy_from(s3, seen, seen.key) is None

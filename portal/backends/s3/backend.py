@@ -31,12 +31,15 @@ from portal.backends.s3.listing import Listing, info_of
 from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.streams import BodyStream
-from portal.backends.s3.uploads import Records, UploadOptions, check_size, pieces
+from portal.backends.s3.uploads import Records, UploadOptions, check_size, gathered, pieces
 from portal.errors import ObjectArchived, ObjectExists, ObjectNotFound, StorageError
 from portal.values import ConnectionKind, Root, is_md5
 
 #: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 _KEY_BYTES: Final = 1024
+
+#: Up to here reading and writing an object costs no more than having it copied, and gives its SHA-256.
+STREAMED_BYTES: Final = 64 * 1024
 
 #: CopyObject takes no more (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
 _COPY_BYTES: Final = 5 * 1024**3
@@ -156,11 +159,14 @@ class S3Backend:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
         if size_bytes > self._options.single_bytes:
             return self._write_parts(key, chunks, size_bytes)
+        if self._quick and size_bytes <= QUICK_BYTES:
+            body = gathered(key, chunks, size_bytes)
+            if (etag := self._quick.put(full, body)) is not None:
+                return ObjectInfo(key, size_bytes, None, etag)
+            chunks = [body]
         # One byte of room more than announced, so that too much content is seen.
         for piece in pieces(chunks, size_bytes + 1):
             check_size(key, len(piece.body), size_bytes)
-            if self._quick and size_bytes <= QUICK_BYTES and (etag := self._quick.put(full, piece.body)):
-                return ObjectInfo(key, size_bytes, None, etag)
             try:
                 answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
             except ObjectExists:
@@ -187,17 +193,22 @@ class S3Backend:
         """
         if not self._can_copy or not isinstance(source, S3Backend) or not self.shares_server(source):
             return None
-        if not is_md5(seen.etag) or not QUICK_BYTES < seen.size_bytes <= _COPY_BYTES:
+        if not is_md5(seen.etag) or not STREAMED_BYTES < seen.size_bytes <= _COPY_BYTES:
             return None
-        place = {"Bucket": source.root.bucket, "Key": source._prefix + seen.key}
-        full, condition = self._prefix + key, {"CopySource": place, "CopySourceIfMatch": seen.etag}
+        bucket, from_key, full = source.root.bucket, source._prefix + seen.key, self._prefix + key
+        is_small = seen.size_bytes <= QUICK_BYTES
+        etag = self._quick.copy(bucket, from_key, full) if self._quick and is_small else None
+        if etag is not None:
+            return ObjectInfo(key, seen.size_bytes, None, etag)
         if self._head(full) is not None:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
         try:
-            answer = self._call("copy_object", "s3:PutObject", full, **condition)
+            place = {"Bucket": bucket, "Key": from_key}
+            answer = self._call("copy_object", "s3:PutObject", full, CopySource=place, CopySourceIfMatch=seen.etag)
         except StorageError as error:
-            # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else.
-            self._can_copy = error.retryable or isinstance(error, ObjectArchived)
+            # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else,
+            # also with an object that has changed, which is answered like one that exists.
+            self._can_copy = error.retryable or isinstance(error, (ObjectArchived, ObjectExists, ObjectNotFound))
             return None
         return info_of(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
 
@@ -235,8 +246,8 @@ class S3Backend:
 
     def list_leftovers(self) -> Iterator[Leftover]:
         """Yield tags of unfinished uploads, and probes."""
-        yield from temporaries(self._call, self._prefix)
-        yield from probes(self._call, self._prefix)
+        yield from temporaries(self._listing, self._prefix)
+        yield from probes(self._call, self._listing, self._prefix)
 
     def remove_probe(self, name: str) -> None:
         """Remove a probe and its uploads."""

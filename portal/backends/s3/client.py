@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Lock, Thread
 from typing import Any, Final
 
@@ -25,6 +25,9 @@ FIRST_REGION: Final = "us-east-1"
 
 #: More connections than threads that use one backend at once.
 _CONNECTIONS: Final = 32
+
+#: Who asks, in a server's log.
+_USER_AGENT: Final = "storage-portal"
 
 _sessions_lock = Lock()
 _session: Session | None = None
@@ -53,6 +56,8 @@ def make_client(access: S3Access, endpoint_url: str | None, timeouts: Timeouts) 
         read_timeout=timeouts.read_seconds,
         retries={"total_max_attempts": timeouts.attempts, "mode": "standard"},
         max_pool_connections=_CONNECTIONS,
+        # botocore puts its own together anew for every request, which costs a tenth of the request.
+        user_agent=_USER_AGENT,
         # Bucket names in host names need wildcard DNS, which S3-compatible servers rarely have.
         s3={"addressing_style": "path" if endpoint_url else "auto"},
         # Other servers refuse or mistreat the trailing checksums that newer clients add on their own.
@@ -83,7 +88,7 @@ def _read_pages_first(events: Any) -> None:
     """Let our reading of a listing's pages come before botocore's look for errors in answers that say 200."""
     place = "before-parse.s3.*"
     events.unregister(place, _handle_200_error)
-    events.register_first(place, partial(take_page, read_time=read_timestamp))
+    events.register_first(place, take_page)
     events.register_first(place, _handle_200_error)
 
 

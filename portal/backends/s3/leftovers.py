@@ -7,24 +7,25 @@ from typing import Any
 
 from portal.backends.base import TEMPORARY_FOLDER
 from portal.backends.leftovers import PROBE_FOLDER, Leftover, probe_key
+from portal.backends.s3.listing import Listing
 from portal.backends.s3.uploads import Caller, abort_upload, is_forgotten
 from portal.errors import StorageError
 
 
-def temporaries(call: Caller, prefix: str) -> Iterator[Leftover]:
+def temporaries(listing: Listing, prefix: str) -> Iterator[Leftover]:
     """Yield the tags that have records of uploads below the root; `prefix` is the root's own, with its slash."""
     newest: dict[str, datetime | None] = {}
     folder = f"{prefix}{TEMPORARY_FOLDER}/"
-    for item in _first_page(call, folder):
+    for item in _first_page(listing, folder):
         tag = item["Key"][len(folder) :].partition("/")[0]
         newest[tag] = _later(newest.get(tag), item.get("LastModified"))
     yield from (Leftover("temporaries", tag, at) for tag, at in sorted(newest.items()))
 
 
-def probes(call: Caller, prefix: str) -> Iterator[Leftover]:
+def probes(call: Caller, listing: Listing, prefix: str) -> Iterator[Leftover]:
     """Yield the probes below the root, written or being uploaded; not every server tells of uploads."""
     folder = f"{prefix}{PROBE_FOLDER}/"
-    newest = {item["Key"][len(folder) :]: item.get("LastModified") for item in _first_page(call, folder)}
+    newest = {item["Key"][len(folder) :]: item.get("LastModified") for item in _first_page(listing, folder)}
     with suppress(StorageError):
         for item in uploads(call, folder):
             name = item["Key"][len(folder) :]
@@ -54,8 +55,8 @@ def remove_probe(call: Caller, prefix: str, name: str) -> None:
     call("delete_object", "s3:DeleteObject", key)
 
 
-def _first_page(call: Caller, folder: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = call("list_objects_v2", "s3:ListBucket", "", Prefix=folder).get("Contents", [])
+def _first_page(listing: Listing, folder: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = next(listing.pages(Prefix=folder)).get("Contents", [])
     return found
 
 

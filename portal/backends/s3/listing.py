@@ -1,10 +1,15 @@
 """Listing a bucket below one root: whole, folder by folder, or over the range of some keys."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
+from xml.etree import ElementTree
 
 from portal.backends.base import TEMPORARY_FOLDER, FolderPage, ObjectInfo, key_order
+from portal.backends.s3.client import read_timestamp
 from portal.backends.s3.errors import Asked, from_client
+from portal.backends.s3.pages import RAW, following, read_page
 from portal.backends.s3.uploads import Caller
 from portal.errors import StorageError
 
@@ -31,7 +36,7 @@ class Listing:
             StorageError: the server lists out of order, so that nothing built on the order would be right.
         """
         before = b""
-        for page in self.pages(Prefix=self._prefix + prefix):
+        for page in self.pages(is_whole=True, Prefix=self._prefix + prefix):
             for item in page.get("Contents", []):
                 found = self._listed(item)
                 if found is None:
@@ -65,9 +70,9 @@ class Listing:
         wanted, reached = set(keys), ""
         # Right before the first key, so that the listing begins with it.
         start = (self._prefix + keys[0])[:-1]
+        arguments: dict[str, Any] = {"StartAfter": start} if start else {}
         size = min(1000, len(keys) + _KEYS_BESIDE)
-        pages = self.pages(Prefix=self._prefix, MaxKeys=size, **({"StartAfter": start} if start else {}))
-        for number, page in enumerate(pages, 1):
+        for number, page in enumerate(self.pages(Prefix=self._prefix, MaxKeys=size, **arguments), 1):
             for item in page.get("Contents", []):
                 info = self._listed(item)
                 if info is not None:
@@ -80,20 +85,36 @@ class Listing:
                 break
         return [key for key in keys if key_order(key) > key_order(reached)]
 
-    def pages(self, **arguments: Any) -> Iterator[dict[str, Any]]:
-        """Yield the server's pages, one after the other."""
-        while True:
-            page = self._page(**arguments)
-            yield page
-            token = page.get("NextContinuationToken")
-            if not page.get("IsTruncated") or not token or token == arguments.get("ContinuationToken"):
-                return
-            arguments["ContinuationToken"] = token
+    def pages(self, *, is_whole: bool = False, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Yield the server's pages, one after the other.
+
+        `is_whole`: all of them are wanted, so from the third on each is asked for while the one before is read.
+        """
+        ask = partial(self._call, "list_objects_v2", "s3:ListBucket", "")
+        pool = ThreadPoolExecutor(1, thread_name_prefix="list")
+        try:
+            answer, number = ask(**arguments), 1
+            while (token := following(answer)) and token != arguments.get("ContinuationToken"):
+                arguments["ContinuationToken"] = token
+                ahead = pool.submit(ask, **arguments) if is_whole and number > 1 else None
+                yield self._read(answer)
+                answer, number = ahead.result() if ahead else ask(**arguments), number + 1
+            yield self._read(answer)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _page(self, **arguments: Any) -> dict[str, Any]:
-        """Return one page. A web page that answers 200 would else look like an empty bucket."""
-        page = self._call("list_objects_v2", "s3:ListBucket", "", **arguments)
-        if not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
+        """Return one page."""
+        return self._read(self._call("list_objects_v2", "s3:ListBucket", "", **arguments))
+
+    def _read(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return the page of an answer. A web page that answers 200 would else look like an empty bucket."""
+        raw = answer.get(RAW)
+        try:
+            page = answer if raw is None else read_page(raw, read_timestamp)
+        except (ElementTree.ParseError, ValueError, KeyError):
+            page = None
+        if page is None or not page.keys() & {"IsTruncated", "KeyCount", "Name"}:
             raise from_client(ValueError("no listing"), self._asked)
         return page
 

@@ -11,6 +11,7 @@ matter: AWS, names an admin listed, and https, where no other server than the na
 """
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
@@ -28,10 +29,11 @@ def can_name(key: str) -> bool:
 
 
 class Quick:
-    """One bucket. Serves any number of threads."""
+    """One bucket. Serves any number of threads. `open_copies` opens it for copies from another bucket."""
 
-    def __init__(self, store: Any) -> None:
+    def __init__(self, store: Any, open_copies: Callable[[str], Any]) -> None:
         self._store = store
+        self._copies = lru_cache(maxsize=16)(open_copies)
 
     def get(self, key: str, seen: ObjectInfo) -> bytes | None:
         """Return a small object's content if it is the one that was seen; None to ask the slow way."""
@@ -44,7 +46,7 @@ class Quick:
                 return bytes(data)
         return None
 
-    def put(self, key: str, data: bytes | bytearray) -> str | None:
+    def put(self, key: str, data: bytes) -> str | None:
         """Create a small object and return the ETag the server gave; None to try the slow way."""
         if not can_name(key):
             return None
@@ -52,6 +54,25 @@ class Quick:
             answer = self._store.put(key, data, mode="create", use_multipart=False)
             return (answer["e_tag"] or "").strip('"') or None
         return None
+
+    def copy(self, bucket: str, key: str, target_key: str) -> str | None:
+        """Have the server copy a small object of another bucket, and return the ETag of the copy.
+
+        None to try the slow way: something is there already, or it did not work.
+        """
+        if not (can_name(key) and can_name(target_key)):
+            return None
+        with suppress(Exception):
+            if self._etag(target_key) is None:
+                self._copies(bucket).copy(key, target_key)
+                return self._etag(target_key)
+        return None
+
+    def _etag(self, key: str) -> str | None:
+        try:
+            return (self._store.head(key)["e_tag"] or "").strip('"')
+        except FileNotFoundError:
+            return None
 
 
 def _may_look_up(access: S3Access, endpoint_url: str | None) -> bool:
@@ -81,6 +102,17 @@ def _place(bucket: str, region: str, endpoint_url: str | None) -> dict[str, Any]
     return {"endpoint": f"https://{bucket}.{host}", "virtual_hosted_style_request": True}
 
 
+def _as_host(bucket: str, place: dict[str, Any]) -> dict[str, Any]:
+    """Return the place of a bucket with its name in the address, so that a copy may come from a bucket of another name.
+
+    obstore takes the bucket it is told for what CopyObject copies from, and an address of this form as it is.
+    """
+    address = place["endpoint"].rstrip("/")
+    if not place["virtual_hosted_style_request"]:
+        address = f"{address}/{bucket}"
+    return {"endpoint": address, "virtual_hosted_style_request": True}
+
+
 @lru_cache(maxsize=16)
 def open_quick(
     bucket: str, access: S3Access, region: str, endpoint_url: str | None, timeouts: Timeouts
@@ -90,20 +122,22 @@ def open_quick(
         return None
     from obstore.store import S3Store
 
-    with suppress(Exception):
-        return Quick(
-            S3Store(
-                bucket,
-                credential_provider=lambda: _credentials(access),
-                region=region,
-                **_place(bucket, region, endpoint_url),
-                # One try: the second one is botocore's.
-                retry_config={"max_retries": 0},
-                client_options={
-                    "allow_http": bool(endpoint_url and endpoint_url.startswith("http://")),
-                    "connect_timeout": f"{timeouts.connect_seconds:g}s",
-                    "timeout": f"{timeouts.read_seconds:g}s",
-                },
-            )
+    def opened(named: str, **place: Any) -> Any:
+        return S3Store(
+            named,
+            credential_provider=lambda: _credentials(access),
+            region=region,
+            **place,
+            # One try: the second one is botocore's.
+            retry_config={"max_retries": 0},
+            client_options={
+                "allow_http": bool(endpoint_url and endpoint_url.startswith("http://")),
+                "connect_timeout": f"{timeouts.connect_seconds:g}s",
+                "timeout": f"{timeouts.read_seconds:g}s",
+            },
         )
+
+    place = _place(bucket, region, endpoint_url)
+    with suppress(Exception):
+        return Quick(opened(bucket, **place), lambda source: opened(source, **_as_host(bucket, place)))
     return None

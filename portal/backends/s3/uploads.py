@@ -67,18 +67,35 @@ def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
     source = _cut(chunks, piece_bytes)
     more = True
     while more:
-        digest, size, more = hashlib.md5(usedforsecurity=False), 0, False
-        held: list[bytes | memoryview] = []
-        for chunk in source:
-            held.append(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-            if size == piece_bytes:
-                more = True
-                break
+        # No `bytes`: botocore would copy them once more, to send them together with the headers.
+        digest, body, size, more = hashlib.md5(usedforsecurity=False), bytearray(piece_bytes), 0, False
+        with memoryview(body) as room:
+            for chunk in source:
+                digest.update(chunk)
+                room[size : size + len(chunk)] = chunk
+                size += len(chunk)
+                if size == piece_bytes:
+                    more = True
+                    break
         if size or not more:
-            # No `bytes`: botocore would copy them once more, to send them together with the headers.
-            yield Piece(bytearray().join(held), digest.digest())
+            del body[size:]
+            yield Piece(body, digest.digest())
+
+
+def gathered(key: str, chunks: Iterable[bytes], size_bytes: int) -> bytes:
+    """Return the chunks of a small object as one.
+
+    Raises:
+        ContentMismatch: they do not sum to `size_bytes`.
+    """
+    held, size = list[bytes](), 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size > size_bytes:
+            break
+    check_size(key, size, size_bytes)
+    return b"".join(held)
 
 
 def composite(md5s: list[bytes]) -> str:
