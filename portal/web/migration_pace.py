@@ -162,9 +162,8 @@ def story_detail(words: str, said: Mapping[str, Any]) -> str:
         parts += [_times(said)]
     if said.get("until"):
         parts.append(f"until {datetime.fromisoformat(said['until']):%d %b, %H:%M} UTC")
-    if said.get("message"):
-        parts.append(str(said["message"]))
-    return "; ".join(parts)
+    # A message is a sentence, or several.
+    return ". ".join(text for text in ("; ".join(parts), str(said.get("message") or "")) if text)
 
 
 def _times(said: Mapping[str, Any]) -> str:

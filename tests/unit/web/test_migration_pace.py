@@ -92,6 +92,7 @@ def test_the_last_pass_is_told_to_whoever_weighs_a_cut_over() -> None:
             "pass 1: 7 objects, 1.50 kB in 2.0 s",
         ),
         ("planned", {"objects": 1, "bytes": 10}, "1 object, 10 bytes"),
+        ("ready", {"objects": 1, "bytes": 10, "message": "Every object was."}, "1 object, 10 bytes. Every object was."),
         ("limits changed", {"bandwidth": "20MB/s", "workers": None}, "bandwidth 20MB/s; workers none"),
         ("times changed", {"between": "20:00-06:00", "zone": "UTC"}, "between 20:00-06:00 UTC"),
         ("times changed", {"start_at": None, "between": None}, "at any time"),
