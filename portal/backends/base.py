@@ -90,6 +90,7 @@ class Capabilities:
         can_write: False for roots that can only be read, whatever the credentials.
         has_free_bytes: whether `free_bytes` gives a number.
         has_md5_etag: whether a single-part object's ETag is the MD5 of its content (still to be proven per server).
+        is_protected: whether a bit that turns while an object is read would be seen: on this host's disks, and by TLS.
     """
 
     case_sensitive: bool = True
@@ -99,6 +100,7 @@ class Capabilities:
     can_write: bool = True
     has_free_bytes: bool = False
     has_md5_etag: bool = False
+    is_protected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,25 +298,3 @@ def check_tag(tag: str) -> str:
     if not _TAG.fullmatch(tag):
         raise NameRefused(f"{tag!r} cannot be a tag.", hint="Use up to 64 letters, digits, “_” and “-”.")
     return tag
-
-
-def folder_page(objects: Iterable[ObjectInfo], prefix: str, after: str | None, limit: int) -> FolderPage:
-    """Return one page of the folder `prefix` from a full listing below it, in order: for kinds without folders."""
-    floor = None if after is None else key_order(after)
-    rows: list[str | ObjectInfo] = []
-    for found in objects:
-        head, slash, _ = found.key[len(prefix) :].partition("/")
-        row = prefix + head + "/" if slash else found
-        name = row if isinstance(row, str) else row.key
-        if (floor is not None and key_order(name) <= floor) or (rows and rows[-1] == row):
-            continue
-        rows.append(row)
-        if len(rows) > limit:
-            break
-    last = rows[limit - 1] if len(rows) > limit else None
-    shown = rows[:limit]
-    return FolderPage(
-        tuple(row for row in shown if isinstance(row, str)),
-        tuple(row for row in shown if isinstance(row, ObjectInfo)),
-        last.key if isinstance(last, ObjectInfo) else last,
-    )

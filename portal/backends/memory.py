@@ -16,7 +16,6 @@ from portal.backends.base import (
     Readable,
     check_length,
     check_tag,
-    folder_page,
     key_order,
     key_parts,
 )
@@ -52,7 +51,7 @@ class MemoryBackend:
 
     def list_folder(self, prefix: str = "", *, after: str | None = None, limit: int = 200) -> FolderPage:
         """Return one page of a folder."""
-        return folder_page(self.list_objects(prefix), prefix, after, limit)
+        return _folder_page(self.list_objects(prefix), prefix, after, limit)
 
     def info(self, key: str) -> ObjectInfo | None:
         """Return an object's size and MD5; None when there is none."""
@@ -144,3 +143,25 @@ class MemoryBackend:
 
 def _taken(key: str) -> ObjectExists:
     return ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
+
+
+def _folder_page(objects: Iterable[ObjectInfo], prefix: str, after: str | None, limit: int) -> FolderPage:
+    """Return one page of the folder `prefix` from a full listing below it, in order."""
+    floor = None if after is None else key_order(after)
+    rows: list[str | ObjectInfo] = []
+    for found in objects:
+        head, slash, _ = found.key[len(prefix) :].partition("/")
+        row = prefix + head + "/" if slash else found
+        name = row if isinstance(row, str) else row.key
+        if (floor is not None and key_order(name) <= floor) or (rows and rows[-1] == row):
+            continue
+        rows.append(row)
+        if len(rows) > limit:
+            break
+    last = rows[limit - 1] if len(rows) > limit else None
+    shown = rows[:limit]
+    return FolderPage(
+        tuple(row for row in shown if isinstance(row, str)),
+        tuple(row for row in shown if isinstance(row, ObjectInfo)),
+        last.key if isinstance(last, ObjectInfo) else last,
+    )

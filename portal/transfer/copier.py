@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
-from portal.lamindb.hashes import WHOLE_BYTES
+from portal.lamindb.hashes import MD5, WHOLE_BYTES
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer import results as ends
@@ -31,6 +31,11 @@ class _Rotten(StorageError):
     """What was read is not what LaminDB recorded. Ends a write before it is published; never leaves this file."""
 
 
+def _has_recorded_md5(item: PlannedObject, read: Digests) -> bool:
+    """Tell whether the MD5 of all that was read is one that LaminDB recorded."""
+    return read.lamin[0] == MD5 and read.lamin in item.recorded
+
+
 class Copier:
     """Copies single objects; used by many threads at once."""
 
@@ -40,7 +45,8 @@ class Copier:
         self._source, self._target = source, target
         self._journal, self._control, self._options = journal, control, options
         self._evidence = Evidence(options.proof, speaks_for_source=target.shares_server(source))
-        self._room, self._doubts = Room(), Doubts(tells_etags=source.capabilities.has_md5_etag)
+        can = source.capabilities
+        self._room, self._doubts = Room(), Doubts(tells_etags=can.has_md5_etag, is_protected=can.is_protected)
         self._written: dict[str, ObjectInfo] = {}
 
     def look(self, plan: Sequence[PlannedObject]) -> None:
@@ -167,7 +173,7 @@ class Copier:
             _Rotten: the bytes are not those LaminDB recorded, so that they are not published.
         """
         yield from chunks
-        self._doubts.check(before, digests)
+        self._doubts.check(before, digests, is_recorded=_has_recorded_md5(item, digests))
         if self._is_rotten(item, digests):
             raise _Rotten("as recorded, the bytes are others")
         self._journal.stream(at(item), digests.sha256)
@@ -205,7 +211,7 @@ class Copier:
             return ends.by_etag(item, before, there, outcome)
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, Digests(before.size_bytes), *read)
-        self._doubts.check(before, here)
+        self._doubts.check(before, here, is_recorded=_has_recorded_md5(item, here))
         if self._is_rotten(item, here):
             return (
                 ends.changed(item, self._journal.streamed(there.key))

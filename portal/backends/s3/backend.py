@@ -76,6 +76,7 @@ class S3Backend:
             max_key_bytes=_KEY_BYTES - len(self._prefix.encode()),
             can_write=access.kind is not ConnectionKind.ANONYMOUS,
             has_md5_etag=True,
+            is_protected=not (self._endpoint_url or "").lower().startswith("http://"),
         )
         # Where a person waits the first refusal is told at once, in botocore's words.
         self._is_bulk = timeouts.attempts > 1

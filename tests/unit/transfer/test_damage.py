@@ -1,5 +1,6 @@
 """Bytes that change on the way, at the source's side and at the target's: never published as good, and healed later."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -60,6 +61,24 @@ class Untold(Garbling):
         return (replace(found, etag=None) for found in self._backend.list_objects(prefix))
 
 
+class InParts(Untold):
+    """A backend whose objects were uploaded in parts, in sizes that nobody knows."""
+
+    def info(self, key: str) -> ObjectInfo | None:
+        found = super().info(key)
+        return found and _in_parts(found)
+
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        return {key: _in_parts(found) for key, found in super().infos(keys).items()}
+
+    def list_objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
+        return (_in_parts(found) for found in super().list_objects(prefix))
+
+
+def _in_parts(found: ObjectInfo) -> ObjectInfo:
+    return replace(found, etag=f"{hashlib.md5(found.key.encode()).hexdigest()}-2")
+
+
 def garble(world: Memory, name: str, kind: type[Garbling] = Garbling, **times: int) -> None:
     chosen = getattr(world, name)
     garbling = kind(chosen, **times)
@@ -95,6 +114,35 @@ def test_what_a_server_tells_no_etag_of_counts_when_it_comes_the_same_twice(tmp_
     garble(world, "source", Untold, down=1)
     assert outcomes(move.run()) == {"a": "copied", "b": "copied"}
     assert world.target.objects == {"a": b"content", "b": b"other content"}
+
+
+@pytest.mark.parametrize(("is_protected", "readings"), [(False, 2), (True, 1)], ids=["http", "https"])
+def test_what_came_in_parts_is_read_twice_where_no_tls_sees_a_turned_bit(
+    tmp_path: Path, is_protected: bool, readings: int
+) -> None:
+    world = Memory({"a": b"content"})
+    world.source.capabilities = replace(world.source.capabilities, is_protected=is_protected)
+    asked: list[str] = []
+    source = InParts(Meddler(world.source, open_read=asked.append))
+    world.wrap = lambda backend: source if backend is world.source else backend
+    assert outcomes(move_in(world, tmp_path).run()) == {"a": "copied"}
+    assert asked == ["a"] * readings
+
+
+def test_a_bit_that_turns_in_what_came_in_parts_is_found_without_tls(tmp_path: Path) -> None:
+    world = Memory({"a": b"content", "b": b"other content"})
+    world.source.capabilities = replace(world.source.capabilities, is_protected=False)
+    move = move_in(world, tmp_path)
+    garble(world, "source", InParts, down=1)
+    assert outcomes(move.run()) == {"a": "copied", "b": "copied"}
+    assert world.target.objects == {"a": b"content", "b": b"other content"}
+
+
+def test_the_md5_that_lamindb_recorded_spares_the_second_reading() -> None:
+    doubts, read = Doubts(tells_etags=True, is_protected=False), Digests()
+    read.update(b"content")
+    for etag in (None, "00000000000000000000000000000000-2"):
+        doubts.check(ObjectInfo("a", 7, None, etag), read, is_recorded=True)
 
 
 @pytest.mark.parametrize("prepare", [trusting, lambda move: move])
