@@ -164,10 +164,12 @@ class Control:
         now = monotonic()
         if self._limits_path and now - self._limits_read_at > _LIMITS_SECONDS:
             with self._lock:
-                self._limits_read_at = now
-                self._limits = read_limits(self._limits_path, self._limits)
-                if self._limits.bytes_per_second != self._bucket.bytes_per_second:
-                    self._bucket = self._bucket.limited(self._limits.bytes_per_second, now)
+                if now > self._limits_read_at:
+                    self._limits = read_limits(self._limits_path, self._limits)
+                    if self._limits.bytes_per_second != self._bucket.bytes_per_second:
+                        self._bucket = self._bucket.limited(self._limits.bytes_per_second, now)
+                    # Last: who comes meanwhile waits for the new ones.
+                    self._limits_read_at = now
         return self._limits
 
     def finish(self) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
         with lock:
             inside[0] -= 1
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(6)]
     for thread in threads:
         thread.start()
     wait_for(lambda: most[0] >= 2)
@@ -108,6 +109,33 @@ def test_no_more_objects_are_worked_on_at_a_time_than_the_limit_says_and_it_can_
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_who_comes_while_the_limits_are_read_first_obeys_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "limits.json")
+    write_limits(path, Limits(concurrency=1))
+    control, is_over = Control(None, None, 9, path), threading.Event()
+    is_read, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Limits:
+        is_read.set()
+        go_on.wait(90)
+        return read_limits(*arguments)
+
+    monkeypatch.setattr("portal.transfer.control.read_limits", slowly)
+    first = threading.Thread(target=lambda: control.has_place(0, 8, is_over), daemon=True)
+    first.start()
+    assert is_read.wait(90)
+    answers = list[bool]()
+    second = threading.Thread(target=lambda: answers.append(control.has_place(1, 8, is_over)), daemon=True)
+    second.start()
+    second.join(0.3)
+    assert answers == []
+    is_over.set()
+    go_on.set()
+    first.join(10)
+    second.join(10)
+    assert answers == [False]
 
 
 def test_without_limits_the_usual_number_works_at_a_time() -> None:
