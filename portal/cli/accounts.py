@@ -1,6 +1,7 @@
 """`portal account …`."""
 
 import os
+from dataclasses import replace
 
 import click
 
@@ -26,9 +27,10 @@ def add(context: Context, handle: str, email: str, name: str, admin: bool, as_js
 
     The first account of an empty portal needs no --as.
     """
+    new = accounts.NewAccount(handle.strip().lower(), email.strip(), name.strip(), None, is_portal_admin=admin)
+    new.check()  # before somebody types a password for nothing
     password = os.environ.get("PORTAL_PASSWORD") or click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    new = accounts.NewAccount(handle.strip().lower(), email.strip(), name.strip(), password, is_portal_admin=admin)
-    prepared = accounts.prepare_account(new)
+    prepared = accounts.prepare_account(replace(new, password=password))
     with context.writing() if context.handle else context.writing_as_nobody() as work:
         described = accounts.describe(accounts.add_account(work, prepared))
     role = " as portal admin" if described["is_portal_admin"] else ""

@@ -2,13 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
 
 from portal.cli.context import Context
-from portal.errors import PortalError
+from portal.errors import InputError, PortalError
 from portal.values import Role
 
 pass_context = click.make_pass_decorator(Context)
@@ -55,6 +56,15 @@ def fail(message: str) -> NoReturn:
     """Say why on stderr and end with exit code 1, after the result was printed."""
     click.echo(f"portal: {message}", err=True)
     sys.exit(1)
+
+
+@contextmanager
+def reading_options() -> Iterator[None]:
+    """Turn what is wrong with the text of an option into a usage error: exit code 2, before anything is asked for."""
+    try:
+        yield
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:

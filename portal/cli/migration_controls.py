@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from portal.cli.context import Context
-from portal.cli.main import json_option, pass_context, print_result, print_rows
+from portal.cli.main import json_option, pass_context, print_result, print_rows, reading_options
 from portal.cli.migration_records import finish, follow, parse_times
 from portal.cli.migrations import at_option, between_option, migration, wait_option, zone_option
-from portal.errors import InputError
 from portal.planning.states import MigrationState
 from portal.planning.throttle import parse_bandwidth, words_for_bandwidth
 from portal.services import migrations
@@ -67,7 +66,8 @@ def limit(context: Context, /, *, uid: str, bandwidth: str | None, as_json: bool
     """Change what a move may take, also while it runs; what is not named stays. Without options, show it."""
     changes: dict[str, Any] = {name: _number(name, text) for name, text in numbers.items() if text is not None}
     if bandwidth is not None:
-        changes["bandwidth"] = parse_bandwidth(bandwidth)
+        with reading_options():
+            changes["bandwidth"] = parse_bandwidth(bandwidth)
     with context.writing() as work:
         view = migrations.get_migration(work, uid)
         if changes:
@@ -86,7 +86,7 @@ def _number(name: str, text: str) -> int | None:
     if text.strip().lower() == "none":
         return None
     if not text.strip().isdecimal():
-        raise InputError(f"{text} is no whole number.", hint="Write one, or none.", field=name)
+        raise click.UsageError(f"--{name}: {text} is no whole number. Write one, or none.")
     return int(text)
 
 
@@ -111,9 +111,11 @@ def schedule(
 ) -> None:
     """Let a move copy from a time on, or between two times of the day only; outside it waits by itself."""
     if not (at or between or is_cleared) or (is_cleared and (at or between)):
-        raise InputError("Say when it may copy: --at, --between or --none.", field="at")
+        raise click.UsageError("Say when it may copy: --at and --between, or --none.")
+    with reading_options():
+        times = parse_times(at, between, zone)
     with context.writing() as work:
-        view = migrations.set_times(work, uid, parse_times(at, between, zone))
+        view = migrations.set_times(work, uid, times)
     finish(view, as_json)
 
 

@@ -11,7 +11,7 @@ import click
 from portal.cli.context import Context
 from portal.cli.main import fail, print_result
 from portal.planning.estimates import words_for_range
-from portal.planning.schedules import parse_start
+from portal.planning.schedules import parse_hours, parse_start
 from portal.planning.states import MigrationState
 from portal.services import migrations
 from portal.services.migrations import MigrationPage, MigrationView, Times
@@ -99,7 +99,9 @@ def parse_times(at: str | None, between: str | None, zone: str | None) -> Times:
         InputError: a text that is none.
     """
     name = zone or "UTC"
-    return Times(parse_start(at or "", find_zone(name)), between or "", name)
+    found = find_zone(name)
+    parse_hours(between or "", found)
+    return Times(parse_start(at or "", found), between or "", name)
 
 
 def finish(view: MigrationView, as_json: bool, wanted: set[MigrationState] | None = None) -> None:

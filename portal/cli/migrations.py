@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from portal.cli.context import Context
-from portal.cli.main import cli, json_option, pass_context, print_result, print_rows
+from portal.cli.main import cli, json_option, pass_context, print_result, print_rows, reading_options
 from portal.cli.migration_records import finish, follow, page_dict, parse_times, short
 from portal.errors import InputError
 from portal.planning.states import MigrationState
@@ -92,7 +92,8 @@ def start(
     **way: Any,
 ) -> None:
     """Move a location to TARGET: plan, copy and verify. Without TARGET, start the planned migration of that id."""
-    times = parse_times(way["at"], way["between"], way["zone"]) if way["at"] or way["between"] else None
+    with reading_options():
+        times = parse_times(way["at"], way["between"], way["zone"]) if way["at"] or way["between"] else None
     uid = _create(context, storage, target, way).id if target else storage
     with context.writing() as work:
         if times is not None:
@@ -168,7 +169,7 @@ def retry(
 ) -> None:
     """Try again what needs attention, and bring over what is new at the source; or single objects and nothing else."""
     if ((keys or kinds) and take_as_is) or (keys and kinds):
-        raise InputError("Give --object, --kind or --take-as-is, not two of them.", field="object")
+        raise click.UsageError("Give --object, --kind or --take-as-is, not two of them.")
     with context.writing() as work:
         if keys or kinds:
             view = migrations.retry_objects(work, uid, keys=keys, kinds=kinds)

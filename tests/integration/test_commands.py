@@ -102,6 +102,12 @@ def test_a_password_is_asked_for_twice_and_never_printed(app: Flask) -> None:
     assert browser.post("/sign-in", data={"handle": "ada", "password": PASSWORD}).status_code == 303
 
 
+def test_a_handle_that_cannot_be_is_refused_before_a_password_is_asked_for(typing: CommandLine) -> None:
+    ran = typing.run("account", "add", "no spaces", "--email", "no@example.org", typed="", PORTAL_PASSWORD="")
+    assert ran.code == 1
+    assert "Password" not in ran.out + ran.err
+
+
 def test_spaces_are_made_listed_granted_and_revoked(typing: CommandLine) -> None:
     made = typing.record("space", "add", "trials", "--description", "Phase one", "--owner", "lab")
     assert (made["name"], made["description"], len(made["uid"])) == ("trials", "Phase one", 12)
@@ -162,6 +168,12 @@ def test_who_may_not_is_refused_on_the_command_line_too(typing: CommandLine, act
         (("storage", "connect-s3", "s3://bucket"), "--access-key"),
         (("storage", "connect-s3", "s3://bucket", "--anonymous", "--ambient"), "Give one of"),
         (("migration", "plan", "x"), "Missing argument 'TARGET'"),
+        (("migration", "start", "x", "--at", "soon"), "no date and time"),
+        (("migration", "limit", "x", "--bandwidth", "fast"), "50MiB/s"),
+        (("migration", "limit", "x", "--errors", "few"), "--errors: few is no whole number"),
+        (("migration", "schedule", "x"), "--at and --between, or --none"),
+        (("migration", "schedule", "x", "--between", "20-6"), "20:00-06:00"),
+        (("migration", "retry", "x", "--object", "a", "--kind", "conflict"), "not two of them"),
         (("serve", "--bind", "nowhere"), "write ADDRESS:PORT"),
         (("runner", "--host", "a/b"), "a host name has"),
     ],

@@ -45,8 +45,9 @@ def test_limits_are_set_one_by_one_and_taken_off(typing: CommandLine, moves: Mov
     assert "bandwidth: 50MiB/s" in typing.run("migration", "limit", uid).out
     assert typing.record("migration", "limit", uid, "--bandwidth", "none")["bandwidth"] is None
     refused = typing.run("migration", "limit", uid, "--bandwidth", "fast")
-    assert (refused.code, "50MiB/s" in refused.err) == (1, True)
-    assert typing.run("migration", "limit", uid, "--errors", "few").code == 1
+    assert (refused.code, "50MiB/s" in refused.err) == (2, True)
+    assert typing.run("migration", "limit", uid, "--errors", "few").code == 2
+    assert typing.run("migration", "limit", uid, "--concurrency", "1000").code == 1, "a number, and refused"
 
 
 def test_errors_are_listed_for_people_and_for_programs(typing: CommandLine, moves: Moves, local_base: Path) -> None:
@@ -68,7 +69,7 @@ def test_one_object_is_tried_again_by_its_key(typing: CommandLine, moves: Moves,
     (local_base / "moved" / "README.md").unlink()
     assert typing.run("migration", "retry", uid, "--object", "nobody").code == 1
     both = typing.run("migration", "retry", uid, "--object", "README.md", "--kind", "conflict")
-    assert (both.code, "not two of them" in both.err) == (1, True)
+    assert (both.code, "not two of them" in both.err) == (2, True)
     assert typing.run("migration", "retry", uid, "--object", "README.md").code == 0
     moves.drive()
     assert [row["key"] for row in typing.record("migration", "errors", uid)] == ["empty.txt"]
@@ -88,7 +89,8 @@ def test_times_are_given_at_the_start_and_changed_later(typing: CommandLine, mov
     shown = typing.record("migration", "schedule", uid, "--none")
     assert (shown["start_at"], shown["hours"]) == (None, None)
     for given in ((), ("--none", "--between", "20:00-06:00"), ("--between", "20-6"), ("--at", "soon")):
-        assert typing.run("migration", "schedule", uid, *given).code == 1
+        assert typing.run("migration", "schedule", uid, *given).code == 2
+    assert typing.run("migration", "start", uid, "--at", "soon").code == 2
 
 
 def test_a_copy_is_paused_and_gone_on_with(typing: CommandLine, moves: Moves, local_base: Path) -> None:
