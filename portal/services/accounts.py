@@ -28,17 +28,37 @@ class NewAccount:
     password: str | None = None
     is_portal_admin: bool = False
 
+    def problems(self) -> list[InputError]:
+        """Return what cannot be used, at most one error a field, each naming its field."""
+        found = []
+        for check in (self._check_handle, self._check_email, self._check_name, self._check_password):
+            try:
+                check()
+            except InputError as error:
+                found.append(error)
+        return found
+
     def check(self) -> None:
         """Refuse values that cannot be used.
 
         Raises:
-            InputError: naming the field.
+            InputError: the first of `problems`.
         """
+        for problem in self.problems():
+            raise problem
+
+    def _check_handle(self) -> None:
         check_handle(self.handle)
+
+    def _check_email(self) -> None:
         if self.email is not None and (len(self.email) > 254 or not _EMAIL.fullmatch(self.email)):
             raise InputError("An e-mail address looks like name@example.org.", field="email")
+
+    def _check_name(self) -> None:
         if len(self.name) > 150:
             raise InputError("The name has more than 150 characters.", field="name")
+
+    def _check_password(self) -> None:
         if self.password is not None:
             passwords.check_password(self.password, handle=self.handle, email=self.email or "")
 

@@ -1,5 +1,7 @@
 """Forms about one's own account and about people."""
 
+from typing import Any
+
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
@@ -19,7 +21,23 @@ class SignInForm(BaseForm):
     )
 
 
-class SetupForm(BaseForm):
+class AccountForm(BaseForm):
+    """A person to add, in fields named as those of `NewAccount`; all that is wrong is told at once."""
+
+    def to_input(self) -> NewAccount:
+        """Return the account the form describes."""
+        raise NotImplementedError
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check every field; what a field says by itself comes first."""
+        super().validate(extra_validators)
+        for problem in self.to_input().problems():
+            if problem.field not in self.errors:
+                self.add_problem(problem)
+        return not self.is_faulty
+
+
+class SetupForm(AccountForm):
     """The first portal admin."""
 
     handle = StringField("Handle", [InputRequired("Choose a handle.")], render_kw=_HANDLE)

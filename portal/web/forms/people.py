@@ -5,12 +5,13 @@ from wtforms.validators import InputRequired
 
 from portal.services.accounts import NewAccount
 from portal.services.organisations import NewOrganisation
+from portal.web.forms.account import AccountForm
 from portal.web.forms.base import BaseForm
 
 _HANDLE = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
-class PersonForm(BaseForm):
+class PersonForm(AccountForm):
     """A person to add; a one-time link lets the person choose a password."""
 
     handle = StringField("Handle", [InputRequired("Choose a handle.")], render_kw=_HANDLE)

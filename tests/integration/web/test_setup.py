@@ -45,6 +45,17 @@ def test_a_faulty_form_leaves_the_link_usable(portal: Portal, change: dict[str, 
     assert client.post(path, data=FORM).status_code == 303
 
 
+def test_everything_that_is_wrong_is_told_at_once(portal: Portal) -> None:
+    path = f"/setup/{setup_token(portal)}"
+    given = {"handle": "a--b", "name": "x" * 151, "email": "x", "password": "short"}
+    page = portal.client_as(None).post(path, data=given).get_data(as_text=True)
+    assert page.count('aria-invalid="true"') == 4
+    empty = portal.client_as(None).post(path, data={"email": "x"}).get_data(as_text=True)
+    assert "Choose a handle." in empty
+    assert "cannot be a handle" not in empty, "once is enough"
+    assert "looks like name@example.org" in empty
+
+
 def test_the_set_up_link_ends_after_a_day_and_with_a_newer_one(portal: Portal) -> None:
     client = portal.client_as(None)
     assert client.get(f"/setup/{setup_token(portal, ago=timedelta(hours=25))}").status_code == 404
