@@ -108,7 +108,8 @@ class Drive:
         results = [future.result() for future in as_completed([executor.submit(call, job) for job in self.jobs])]
         for result in results:
             if result.end is not ShardEnd.DONE or result.exceptions:
-                raise RuntimeError(f"{result.end}: {result.error} {result.exceptions[:1]}")
+                words = [result.error, *(f"{one.key}: {one.reason}" for one in result.exceptions[:1])]
+                raise RuntimeError(f"{result.end}: {' '.join(words).strip()}")
         return results
 
     def _plan(self, shard: PlannedShard) -> None:

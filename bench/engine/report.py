@@ -67,7 +67,7 @@ class Line:
 
 
 def unable(samples: Iterable[Sample]) -> list[str]:
-    """Return one line for each peer that did not do a row."""
+    """Return one line for each run that failed: of a peer, which is not asked again, or of ours, which is."""
     return [f"{each.workload}, {each.route}: {each.tool} failed ({each.failure})." for each in samples if each.failure]
 
 
