@@ -69,7 +69,7 @@ def _measured(plan: Plan, load: Workload, routes: Sequence[str]) -> list[Sample]
             )
             samples.append(sample)
         for row in report.rows(samples):
-            print(f"\n{report.table(*row)}\nours: {report.phases(row[2])}\n", flush=True)
+            print(f"\n{report.table(*row)}\n{report.phases(row[2])}", flush=True)
         found += samples
     return found
 

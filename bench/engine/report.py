@@ -110,12 +110,13 @@ def table(workload: str, route: str, lines: Sequence[Line]) -> str:
 
 
 def phases(lines: Sequence[Line]) -> str:
-    """Return where the time of ours went, medians in seconds; empty where ours did not take part."""
+    """Return a line that says where the time of ours went, by medians; empty where ours did not take part."""
     ours = next((line for line in lines if line.is_ours), None)
     if ours is None:
         return ""
     names = ours.samples[-1].phases
-    return "  ".join(f"{name} {median(sample.phases[name] for sample in ours.samples):.2f}" for name in names)
+    took = (f"{name} {median(sample.phases[name] for sample in ours.samples):.2f}" for name in names)
+    return f"Ours, in seconds: {', '.join(took)}.\n" if names else ""
 
 
 def faults(samples: Iterable[Sample]) -> list[str]:
@@ -163,7 +164,8 @@ def write(samples: Sequence[Sample], loads: Sequence[str]) -> None:
     """Put the tables into docs/benchmarks.md, between the marks."""
     text = DOCUMENT.read_text()
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    body = "\n".join([*(table(*row) for row in rows(samples)), *(f"{line}\n" for line in unable(samples))])
+    parts = [part for row in rows(samples) for part in (table(*row), phases(row[2])) if part]
+    body = "\n".join([*parts, *(f"{line}\n" for line in unable(samples))])
     DOCUMENT.write_text(f"{before}{BEGIN}{machine(samples, loads)}\n{body}{END}{after}")
 
 

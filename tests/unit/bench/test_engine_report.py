@@ -1,6 +1,8 @@
 """What the engine's benchmark makes of its runs: medians, and ratios of like with like."""
 
-from bench.engine.report import compared, faults, rows, table
+from dataclasses import replace
+
+from bench.engine.report import compared, faults, phases, rows, table
 from bench.engine.rounds import Sample
 
 
@@ -42,6 +44,13 @@ def test_a_peer_that_failed_has_no_row() -> None:
 def test_the_table_shows_the_spread_and_leaves_out_what_was_not_seen() -> None:
     ((workload, route, lines),) = rows(samples("cp -a", 1, 3, 2, peak_bytes=0))
     assert "| cp -a | 2.00 | 1.00–3.00 | 1.00 | – | – | 0 | 1.00 |" in table(workload, route, lines)
+
+
+def test_where_the_time_of_ours_went_is_told_by_medians() -> None:
+    found = [replace(sample, phases={"copy": sample.wall_seconds, "verify": 1}) for sample in samples("ours", 2, 9, 3)]
+    ((_, _, lines),) = rows(found + PEERS)
+    assert phases(lines) == "Ours, in seconds: copy 3.00, verify 1.00.\n"
+    assert phases([line for line in lines if not line.is_ours]) == ""
 
 
 def test_two_runs_are_compared_row_by_row() -> None:
