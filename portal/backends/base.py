@@ -62,6 +62,11 @@ class Proof:
     is_composite: bool = False
     reason: str = ""
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the ETag of an upload in parts is the MD5 of the whole, so that nobody needs the parts'."""
+        return self.has_parts and not self.is_composite
+
 
 @dataclass(frozen=True, slots=True)
 class FolderPage:
@@ -91,6 +96,7 @@ class Capabilities:
         has_free_bytes: whether `free_bytes` gives a number.
         has_md5_etag: whether a single-part object's ETag is the MD5 of its content (still to be proven per server).
         is_protected: whether a bit that turns while an object is read would be seen: on this host's disks, and by TLS.
+        is_local: whether reading and writing need this host alone, no server.
     """
 
     case_sensitive: bool = True
@@ -101,6 +107,7 @@ class Capabilities:
     has_free_bytes: bool = False
     has_md5_etag: bool = False
     is_protected: bool = True
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +203,18 @@ class Backend(Leftovers, Protocol):
         """
         ...
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def read_ahead(self, keys: Sequence[str]) -> set[str]:
+        """Begin to read small files that are wanted next, from the disk and not from memory; return which will be."""
+        ...
+
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         """Create an object from `chunks`, all of it or nothing; leaves no temporary behind on error.
 
         `in_bulk`: a look just told that there is none, so none is made here; and a small object may appear with the
-        next `flush` only, which makes many durable at once.
+        next `flush` only, which makes many durable at once. `compares_md5`: the caller compares the MD5 of the whole
+        with the one that the server tells, so that parts need none.
 
         Raises:
             ObjectExists: something is under the key; nothing was changed.

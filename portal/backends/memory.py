@@ -19,15 +19,16 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
+from portal.backends.diskless import Diskless
 from portal.backends.leftovers import PROBE_FOLDER, Leftover, probe_key
-from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
+from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound
 from portal.values import Root
 
 #: Everything was written at this moment: a memory backend has no clock.
 _WRITTEN_AT = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class MemoryBackend:
+class MemoryBackend(Diskless):
     """A root that lives as long as this value. `objects` may be filled and looked at by tests."""
 
     def __init__(self, root: Root, objects: dict[str, bytes] | None = None) -> None:
@@ -76,7 +77,9 @@ class MemoryBackend:
         with BytesIO(data) as stream:
             yield stream
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         """Create an object, all of it or nothing."""
         key_parts(key)
         check_length(key, self.capabilities.max_key_bytes)
@@ -89,10 +92,6 @@ class MemoryBackend:
             if key in self.objects:
                 raise _taken(key)
             return self.replace(key, data)
-
-    def flush(self) -> dict[str, StorageError]:
-        """Return nothing: a write here does not wait."""
-        return {}
 
     def shares_server(self, other: Backend) -> bool:
         """Return False: there is no server."""
@@ -132,10 +131,6 @@ class MemoryBackend:
     def remove_probe(self, name: str) -> None:
         """Delete a probe."""
         self.delete(probe_key(name))
-
-    def free_bytes(self) -> int | None:
-        """Return None: memory has no quota."""
-        return None
 
     def close(self) -> None:
         """Do nothing; the objects stay."""

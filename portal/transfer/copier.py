@@ -33,7 +33,7 @@ class _Rotten(StorageError):
 
 def _has_recorded_md5(item: PlannedObject, read: Digests) -> bool:
     """Tell whether the MD5 of all that was read is one that LaminDB recorded."""
-    return read.lamin[0] == MD5 and read.lamin in item.recorded
+    return bool(item.recorded) and read.lamin[0] == MD5 and read.lamin in item.recorded
 
 
 class Copier:
@@ -137,7 +137,9 @@ class Copier:
             with self._source.open_read(item.key, seen=before) as stream:
                 chunks = hashed_chunks(stream, digests, self._control, self._options.chunk_bytes)
                 noted = self._noted(item, before, chunks, digests)
-                written = self._target.write(key, noted, size_bytes=before.size_bytes, in_bulk=True)
+                written = self._target.write(
+                    key, noted, size_bytes=before.size_bytes, in_bulk=True, compares_md5=self._options.proof.is_whole
+                )
         except _Rotten:
             return ends.changed(item, None) if self._is_changed(before) else self._rotten(item, before, digests)
         except ObjectExists:
@@ -180,6 +182,8 @@ class Copier:
 
     def _is_rotten(self, item: PlannedObject, digests: Digests) -> bool:
         """Tell whether hashes of this kind were recorded, and this is none of them."""
+        if not item.recorded:
+            return False
         kind, value = digests.lamin
         same_kind = [recorded for recorded_kind, recorded in item.recorded if recorded_kind == kind]
         return bool(same_kind) and value not in same_kind and not self._options.takes_rot

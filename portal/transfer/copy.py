@@ -59,7 +59,8 @@ def copy_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
             target.remove_temporaries(job.tag, keeps_uploads=True)
             copier = Copier(source, target, journal, control, job.options)
             copier.look(plan)
-            results = run_objects(plan, copier.handle, control, job.options.threads)
+            is_local = source.capabilities.is_local and target.capabilities.is_local
+            results = run_objects(plan, copier.handle, control, job.options.threads, is_local=is_local)
             shard = _Shard(source, target, copier, control, job.options)
             results = shard.publish(plan, results)
             if len(results) == len(plan):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,10 @@ _GZIP_LEVEL = 5
 
 _TIMES = frozenset({"modified_at", "target_modified_at"})
 _ALWAYS = frozenset({"key", "size_bytes"})
-_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in (PlannedObject, ObjectResult)}
+_FIELDS = {
+    kind: (names := tuple(field.name for field in fields(kind)), attrgetter(*names))
+    for kind in (PlannedObject, ObjectResult)
+}
 _JSON = json.JSONEncoder(separators=(",", ":"))
 
 Record = TypeVar("Record", PlannedObject, ObjectResult)
@@ -103,11 +107,10 @@ def latest_results(passes: Sequence[Iterable[str]]) -> Iterator[ObjectResult]:
 
 def encode(record: PlannedObject | ObjectResult) -> bytes:
     """Return one line of JSON with its line break; fields that are empty are left out."""
-    kept: dict[str, object] = {}
-    for name in _NAMES[type(record)]:
-        value = getattr(record, name)
-        if value or name in _ALWAYS:
-            kept[name] = value.isoformat() if name in _TIMES else value
+    names, values = _FIELDS[type(record)]
+    kept = {name: value for name, value in zip(names, values(record), strict=True) if value or name in _ALWAYS}
+    for name in _TIMES & kept.keys():
+        kept[name] = kept[name].isoformat()
     return _JSON.encode(kept).encode() + b"\n"
 
 

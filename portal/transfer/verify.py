@@ -4,7 +4,7 @@ Equal size is never called verified. What the copy left in a bad state stays in 
 found here, so that another pass takes it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -42,13 +42,20 @@ def verify_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
             verifier = _Verifier(source, target, control, job.options)
             there = [result for result in copied if result.outcome in _THERE]
             verifier.look(there)
-            results = run_objects(copied, verifier.handle, control, job.options.threads)
+            is_local = target.capabilities.is_local
+            results = run_objects(copied, verifier.handle, control, job.options.threads, is_local=is_local)
         return results, len(results) == len(copied)
 
     return run_shard(job, job.verify_path, step)
 
 
 _THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
+
+_PROVEN: Final = frozenset({Level.SERVER, Level.PARTS})
+
+#: Files that come from the disk together, and how much of them at most; a large one comes ahead of itself.
+_SMALL_BYTES: Final = 1024 * 1024
+_AHEAD_BYTES: Final = 64 * 1024 * 1024
 
 _GONE: Final = "The target has no such object any more."
 
@@ -66,6 +73,7 @@ class _Verifier:
         keys, target_keys = [one.key for one in copied], [at(one) for one in copied]
         self._sources = with_retries(lambda: Looks(self._source, keys), control, retries)
         self._targets = with_retries(lambda: Looks(self._target, target_keys), control, retries)
+        self._ahead = self._target.read_ahead(list(_small_ones(copied)))
 
     def handle(self, copied: ObjectResult) -> ObjectResult:
         """Return the result of one object with what was found now."""
@@ -92,7 +100,7 @@ class _Verifier:
         there = self._targets.info(at(copied))
         if there is None:
             return _bad(copied, Outcome.MISMATCH, _GONE)
-        if copied.level in {Level.SERVER, Level.PARTS} and is_target_unchanged(there, copied):
+        if copied.level in _PROVEN and is_target_unchanged(there, copied):
             return copied
         return self._read_back(copied, there)
 
@@ -100,7 +108,9 @@ class _Verifier:
         key = at(copied)
         try:
             digests = Digests(needs_md5=not copied.sha256)
-            found = hash_object(self._target, key, digests, self._control, self._options.chunk_bytes)
+            is_ahead = key in self._ahead
+            self._ahead.discard(key)  # another try is another reading
+            found = hash_object(self._target, key, digests, self._control, self._options.chunk_bytes, is_ahead=is_ahead)
         except ObjectNotFound:
             return _bad(copied, Outcome.MISMATCH, _GONE)
         if not found.is_digest(copied.digest):
@@ -111,6 +121,17 @@ class _Verifier:
                 copied = replace(copied, sha256=found.sha256, md5=found.md5)
             return _bad(copied, Outcome.MISMATCH, words)
         return replace(copied, level=Level.READ_BACK, target_modified_at=there.modified_at, target_etag=there.etag)
+
+
+def _small_ones(copied: Sequence[ObjectResult]) -> Iterator[str]:
+    """Yield the target's keys of small objects that must be read back, as far as memory may hold them all."""
+    left_bytes = _AHEAD_BYTES
+    for one in copied:
+        if one.level not in _PROVEN and one.size_bytes <= _SMALL_BYTES:
+            left_bytes -= one.size_bytes
+            if left_bytes < 0:
+                return
+            yield at(one)
 
 
 def _bad(copied: ObjectResult, outcome: Outcome, reason: str) -> ObjectResult:

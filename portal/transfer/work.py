@@ -22,6 +22,7 @@ from portal.planning.retries import RetryPolicy, is_passing, next_wait_seconds
 from portal.transfer.control import FATAL, Control, Stopped
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardResult, exceptions_of, summarise
 from portal.transfer.segments import Segment, write_segment
+from portal.transfer.turns import Turns
 from portal.values import Root
 
 Item = TypeVar("Item")
@@ -107,10 +108,16 @@ def hashed_chunks(stream: Readable, digests: Digests, control: Control, chunk_by
         control.check()
 
 
-def hash_object(backend: Backend, key: str, digests: Digests, control: Control, chunk_bytes: int) -> Digests:
-    """Read an object to its end into `digests` and return them. A local file's cached pages are dropped first."""
+def hash_object(
+    backend: Backend, key: str, digests: Digests, control: Control, chunk_bytes: int, *, is_ahead: bool = False
+) -> Digests:
+    """Read an object to its end into `digests` and return them.
+
+    A local file comes from the disk: what the system holds of it is dropped first, unless `Backend.read_ahead` did.
+    """
     with backend.open_read(key) as stream:
-        drop_cache(stream)
+        if not is_ahead:
+            drop_cache(stream)
         for _ in hashed_chunks(stream, digests, control, chunk_bytes):
             pass
     return digests
@@ -156,38 +163,55 @@ def failed(result: ObjectResult, error: StorageError, lead: str = "") -> ObjectR
 
 
 def run_objects(
-    items: Iterable[Item], work: Callable[[Item], ObjectResult], control: Control, threads: int
+    items: Iterable[Item],
+    work: Callable[[Item], ObjectResult],
+    control: Control,
+    threads: int,
+    *,
+    is_local: bool = False,
 ) -> list[ObjectResult]:
-    """Return the results of all items, in order of keys; fewer when the shard ended early (`control` knows why)."""
+    """Return the results of all items, in order of keys; fewer when the shard ended early (`control` knows why).
+
+    `is_local`: the work needs this host alone, so that threads take turns where that is faster.
+    """
     left, lock, is_empty = iter(items), Lock(), Event()
     results: list[ObjectResult] = []
+    turns = Turns(are_taken=is_local)
+
+    def handle_next() -> bool:
+        with lock:
+            item = next(left, None)
+        if item is None:
+            is_empty.set()
+            return False
+        results.append(work(item))
+        control.add(object_count=1)
+        return True
 
     def run(number: int) -> None:
         while control.has_place(number, threads, is_empty):
-            with lock:
-                item = next(left, None)
-            if item is None:
-                is_empty.set()
-                return
-            results.append(work(item))
-            control.add(object_count=1)
-
-    def guarded(number: int) -> None:
-        try:
-            run(number)
-        except Stopped:
-            return
-        except FATAL as error:
-            control.halt(error)
-        except BaseException:
-            control.abandon()
-            raise
+            with turns.one() as goes_on:
+                while handle_next() and goes_on():
+                    pass
 
     most = control.most_threads(threads)
     with ThreadPoolExecutor(most, thread_name_prefix="shard") as pool:
-        for future in [pool.submit(guarded, number) for number in range(most)]:
+        for future in [pool.submit(_guarded, control, run, number) for number in range(most)]:
             future.result()
     return sorted(results, key=lambda result: key_order(result.key))
+
+
+def _guarded(control: Control, run: Callable[[int], None], number: int) -> None:
+    """Run a thread of a shard; what ends it early ends the others too."""
+    try:
+        run(number)
+    except Stopped:
+        return
+    except FATAL as error:
+        control.halt(error)
+    except BaseException:
+        control.abandon()
+        raise
 
 
 def run_shard(job: ShardJob, path: str, step: Callable[[Control], tuple[Sequence[ObjectResult], bool]]) -> ShardResult:

@@ -126,6 +126,15 @@ def test_a_write_whose_answer_was_lost_is_ours_where_nothing_was_before(
     assert [found.etag for found in s3.list_objects()] == [md5(there)]
 
 
+def test_only_a_directory_reads_ahead(backend: Backend) -> None:
+    for key in ("a", "in/b", "in/empty"):
+        put(backend, key, b"" if key == "in/empty" else b"12")
+    asked = backend.read_ahead(["a", "in/b", "in/empty", "absent", "in/absent", "no/where"])
+    assert asked == ({"a", "in/b", "in/empty"} if backend.capabilities.is_local else set())
+    with backend.open_read("in/b") as stream:
+        assert stream.read() == b"12"
+
+
 def test_what_an_upload_in_parts_was_made_of_is_told(s3: S3Backend) -> None:
     data = secrets.token_bytes(12 * MEBIBYTE)
     written = put(s3, "large", data)
@@ -144,7 +153,27 @@ class Broken(Exception):
     retryable = True
 
 
-def test_a_broken_upload_goes_on_with_the_parts_the_server_has(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_need_no_md5_where_that_of_the_whole_is_compared(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, ask, told = secrets.token_bytes(12 * MEBIBYTE), s3._call, list[bool]()
+
+    def noted(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        if operation == "upload_part":
+            told.append("ContentMD5" in arguments)
+        return ask(operation, action, key, **arguments)
+
+    monkeypatch.setattr(s3, "_call", noted)
+    monkeypatch.setattr(s3._records, "_call", noted)
+    put(s3, "checked", data)
+    assert told == [True] * 3
+    written = s3.write("compared", [data], size_bytes=len(data), compares_md5=True)
+    assert told[3:] == [False] * 3
+    assert (written.etag, written.parts_etag) == (md5(data), None)
+
+
+@pytest.mark.parametrize("compares_md5", [False, True])
+def test_a_broken_upload_goes_on_with_the_parts_the_server_has(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch, compares_md5: bool
+) -> None:
     data = secrets.token_bytes(22 * MEBIBYTE)
 
     def half() -> Iterator[bytes]:
@@ -152,7 +181,7 @@ def test_a_broken_upload_goes_on_with_the_parts_the_server_has(s3: S3Backend, mo
         raise Broken
 
     with pytest.raises(Broken):
-        s3.write("large", half(), size_bytes=len(data))
+        s3.write("large", half(), size_bytes=len(data), compares_md5=compares_md5)
     sent: list[int] = []
     ask = s3._call
 
@@ -163,14 +192,15 @@ def test_a_broken_upload_goes_on_with_the_parts_the_server_has(s3: S3Backend, mo
 
     monkeypatch.setattr(s3, "_call", counted)
     monkeypatch.setattr(s3._records, "_call", counted)
-    put(s3, "large", data)
+    s3.write("large", [data], size_bytes=len(data), compares_md5=compares_md5)
     assert sorted(sent) == [3, 4, 5]
     with s3.open_read("large") as stream:
         assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
     assert s3.remove_temporaries("test") == 0
 
 
-def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend) -> None:
+@pytest.mark.parametrize("compares_md5", [False, True])
+def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend, compares_md5: bool) -> None:
     data = secrets.token_bytes(12 * MEBIBYTE)
 
     def half() -> Iterator[bytes]:
@@ -178,10 +208,10 @@ def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend) -> 
         raise Broken
 
     with pytest.raises(Broken):
-        s3.write("large", half(), size_bytes=len(data))
+        s3.write("large", half(), size_bytes=len(data), compares_md5=compares_md5)
     data = bytes(5 * MEBIBYTE) + data[5 * MEBIBYTE :]
     with pytest.raises(ContentMismatch, match="has changed since a part of it was sent") as caught:
-        put(s3, "large", data)
+        s3.write("large", [data], size_bytes=len(data), compares_md5=compares_md5)
     assert caught.value.retryable
     put(s3, "large", data)
     with s3.open_read("large") as stream:

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,29 @@ def test_links_inside_the_root_are_followed(local: LocalBackend, folder: Path) -
     found = local.info("file")
     assert found is not None
     assert found.size_bytes == 2
+
+
+def test_no_look_leads_out_of_the_root(local: LocalBackend, folder: Path) -> None:
+    (folder / "in").mkdir()
+    (folder / "in/file").write_bytes(b"12")
+    (folder.parent / "secret").write_bytes(b"123")
+    keys = ["../secret", "in/../../secret", "in/../in/file", "./in/file", "in/file"]
+    assert list(local.infos(keys)) == ["in/file"]
+    assert local.read_ahead(keys) == {"in/file"}
+
+
+def test_where_files_open_slowly_not_all_are_asked_for_ahead(
+    local: LocalBackend, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"{number:02}" for number in range(50)]
+    for key in keys:
+        (folder / key).write_bytes(b"1")
+
+    def slowly(opened: int, name: str) -> None:
+        time.sleep(0.1)
+
+    monkeypatch.setattr("portal.backends.local.backend.read_ahead", slowly)
+    assert 1 <= len(local.read_ahead(keys)) < 10
 
 
 def test_what_cannot_be_an_object_is_told_with_a_reason(local: LocalBackend, folder: Path, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Operating-system errors turned into the portal's own."""
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from portal.errors import (
@@ -21,13 +19,20 @@ _NO_HANDLE: Final = {errno.EMFILE, errno.ENFILE}
 _AWAY: Final = {errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN, errno.EIO}
 
 
-@contextmanager
-def translated(key: str, *, action: str) -> Iterator[None]:
+class translated:  # noqa: N801 - used like a function; a generator in its place costs a small file a tenth of its time
     """Turn an `OSError` about `key` into a `StorageError`; `action` is the right at stake: `read`, `write`, `list`."""
-    try:
-        yield
-    except OSError as error:
-        raise translate(error, key, action) from error
+
+    __slots__ = ("_action", "_key")
+
+    def __init__(self, key: str, *, action: str) -> None:
+        self._key, self._action = key, action
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
+        if isinstance(error, OSError):
+            raise translate(error, self._key, self._action) from error
 
 
 def translate(error: OSError, key: str, action: str) -> StorageError:

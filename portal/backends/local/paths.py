@@ -18,6 +18,8 @@ from portal.errors import AccessRefused, NameRefused
 #: What opening without following links answers where there is one (or a file that should be a folder).
 LINKS: Final = frozenset({errno.ELOOP, errno.ENOTDIR})
 
+_NOWHERE: Final = frozenset({"", ".", ".."})
+
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -70,10 +72,13 @@ class Tree:
         """Give a descriptor of a folder; `create` makes the missing ones, synced to disk.
 
         Raises:
+            NameRefused: a part would lead elsewhere than down.
             BucketNotFound: the root itself is not there.
             AccessRefused: a link leads out of the root.
             OSError: anything else, for the caller to translate with its key.
         """
+        if not _NOWHERE.isdisjoint(parts):
+            raise NameRefused(f"There is no folder {'/'.join(parts)!r} in a directory.")
         try:
             folder = self._descend(parts, create=create)
         except OSError as error:

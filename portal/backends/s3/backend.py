@@ -23,6 +23,7 @@ from portal.backends.base import (
     key_order,
     key_parts,
 )
+from portal.backends.diskless import Diskless
 from portal.backends.leftovers import Leftover
 from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
 from portal.backends.s3.errors import Asked, from_client, translated
@@ -48,7 +49,7 @@ _COPY_BYTES: Final = 5 * 1024**3
 _FEW_KEYS: Final = 4
 
 
-class S3Backend:
+class S3Backend(Diskless):
     """A bucket, or a folder in one. One client serves any number of threads."""
 
     def __init__(
@@ -145,7 +146,9 @@ class S3Backend:
         finally:
             answer["Body"].close()
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         """Create an object, all of it or nothing.
 
         Not every server knows conditional puts, so a look comes first; two writers of one key that start within the
@@ -159,7 +162,7 @@ class S3Backend:
         if not in_bulk and self._head(full) is not None:
             raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
         if size_bytes > self._options.single_bytes:
-            return self._write_parts(key, chunks, size_bytes)
+            return self._write_parts(key, chunks, size_bytes, hashes_parts=not compares_md5)
         if self._quick and size_bytes <= QUICK_BYTES:
             body = gathered(key, chunks, size_bytes)
             if (etag := self._quick.put(full, body)) is not None:
@@ -169,7 +172,7 @@ class S3Backend:
         for piece in pieces(chunks, size_bytes + 1):
             check_size(key, len(piece.body), size_bytes)
             try:
-                answer = self._create(full, Body=piece.body, ContentMD5=piece.content_md5)
+                answer = self._create(full, Body=piece.body, **piece.headers)
             except ObjectExists:
                 # Nothing was there a moment ago: an earlier try may have arrived, and only its answer was lost.
                 there = self.info(key) if in_bulk else None
@@ -178,10 +181,6 @@ class S3Backend:
                 return there
             return info_of(key, size_bytes, answer)
         raise StorageError(f"{key} has no content.")
-
-    def flush(self) -> dict[str, StorageError]:
-        """Return nothing: what a server took is there."""
-        return {}
 
     def shares_server(self, other: Backend) -> bool:
         """Tell whether both buckets have the same endpoint."""
@@ -222,7 +221,7 @@ class S3Backend:
         key_parts(key)
         for piece in pieces([data], len(data) + 1):
             full = self._prefix + key
-            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, ContentMD5=piece.content_md5)
+            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, **piece.headers)
             return info_of(key, len(data), answer)
         raise StorageError(f"{key} has no content.")
 
@@ -254,20 +253,16 @@ class S3Backend:
         """Remove a probe and its uploads."""
         remove_probe(self._call, self._prefix, name)
 
-    def free_bytes(self) -> int | None:
-        """Return None: a bucket does not say."""
-        return None
-
     def close(self) -> None:
         """Close the connections; those of bulk work stay for the next shard."""
         if not self._is_bulk:
             self._client.close()
 
-    def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int) -> ObjectInfo:
+    def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int, *, hashes_parts: bool) -> ObjectInfo:
         """Upload in parts, going on with what a killed writer left, and look at what came of it."""
         full = self._prefix + key
         with self._records.kept(self._tag, full) as upload:
-            parts_etag = upload.send(chunks, size_bytes, self._options.part_size(size_bytes))
+            parts_etag = upload.send(chunks, size_bytes, self._options.part_size(size_bytes), hashes_parts=hashes_parts)
         written = self.info(key)
         if written is None:
             raise ObjectNotFound(f"{key} was written, but the server does not know it.", retryable=True)

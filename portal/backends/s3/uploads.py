@@ -51,18 +51,18 @@ class Caller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some bytes ready to go, with their MD5."""
+    """Some bytes ready to go, with their MD5 where it was asked for."""
 
     body: bytearray
-    md5: bytes
+    md5: bytes = b""
 
     @property
-    def content_md5(self) -> str:
-        """Return the MD5 as the header Content-MD5 wants it."""
-        return base64.b64encode(self.md5).decode()
+    def headers(self) -> dict[str, str]:
+        """Return what goes with the body, so that a server refuses one that was damaged on the way."""
+        return {"ContentMD5": base64.b64encode(self.md5).decode()} if self.md5 else {}
 
 
-def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
+def pieces(chunks: Iterable[bytes], piece_bytes: int, *, is_hashed: bool = True) -> Iterator[Piece]:
     """Yield chunks regrouped into pieces of `piece_bytes`, the last one shorter, at least one."""
     source = _cut(chunks, piece_bytes)
     more = True
@@ -71,7 +71,8 @@ def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
         digest, body, size, more = hashlib.md5(usedforsecurity=False), bytearray(piece_bytes), 0, False
         with memoryview(body) as room:
             for chunk in source:
-                digest.update(chunk)
+                if is_hashed:
+                    digest.update(chunk)
                 room[size : size + len(chunk)] = chunk
                 size += len(chunk)
                 if size == piece_bytes:
@@ -79,7 +80,7 @@ def pieces(chunks: Iterable[bytes], piece_bytes: int) -> Iterator[Piece]:
                     break
         if size or not more:
             del body[size:]
-            yield Piece(body, digest.digest())
+            yield Piece(body, digest.digest() if is_hashed else b"")
 
 
 def gathered(key: str, chunks: Iterable[bytes], size_bytes: int) -> bytes:
@@ -144,17 +145,22 @@ class Multipart:
         self.upload_id = upload_id or call("create_multipart_upload", "s3:PutObject", key)["UploadId"]
         self.is_spoiled = False
 
-    def send(self, chunks: Iterable[bytes], size_bytes: int, part_bytes: int) -> str:
+    def send(
+        self, chunks: Iterable[bytes], size_bytes: int, part_bytes: int, *, hashes_parts: bool = True
+    ) -> str | None:
         """Send the parts the server lacks, complete the upload, and return the ETag recomputed from all of them.
+
+        Without `hashes_parts` it is None, and no part has a Content-MD5, unless a killed upload's parts are there.
 
         Raises:
             ContentMismatch: the chunks do not sum to `size_bytes`, or a part that was sent earlier is another now.
         """
         sent, md5s = 0, []
+        is_hashed = hashes_parts or bool(self._there)
         under_way: deque[Future[str]] = deque()
         etags: list[str] = []
         with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part") as pool:
-            for number, piece in enumerate(pieces(chunks, part_bytes), 1):
+            for number, piece in enumerate(pieces(chunks, part_bytes, is_hashed=is_hashed), 1):
                 sent += len(piece.body)
                 if sent > size_bytes:
                     break
@@ -167,7 +173,7 @@ class Multipart:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
         named = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
         self._call("complete_multipart_upload", "s3:PutObject", self.key, **named)
-        return composite(md5s)
+        return composite(md5s) if is_hashed else None
 
     def _send(self, number: int, piece: Piece) -> str:
         """Return the part's ETag, having sent it unless the server has the very same."""
@@ -187,7 +193,7 @@ class Multipart:
             UploadId=self.upload_id,
             PartNumber=number,
             Body=piece.body,
-            ContentMD5=piece.content_md5,
+            **piece.headers,
         )
         etag: str = answer["ETag"]
         return etag

@@ -22,7 +22,9 @@ class Server(MemoryBackend):
 
     answers: list[tuple[StorageError | None, Marker | None]]
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         error, kept = self.answers.pop(0)
         if kept is not None:
             self.objects[key] = render(kept).encode()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from portal.backends import open_backend
-from portal.backends.base import Backend, ObjectInfo, Readable, S3Access, Timeouts
+from portal.backends.base import Backend, ObjectInfo, Proof, Readable, S3Access, Timeouts
 from portal.backends.memory import MemoryBackend
 from portal.errors import AccessRefused, CredentialsRefused, OutOfSpace, StorageError, Unreachable
 from portal.planning.actions import Act, PlannedObject
@@ -55,7 +55,9 @@ class Meddler:
         self._before.get("open_read", lambda _: None)(key)
         return self._backend.open_read(key, seen=seen)
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         self._before.get("write", lambda _: None)(key)
         written = self._backend.write(key, chunks, size_bytes=size_bytes, in_bulk=in_bulk)
         self._before.get("after_write", lambda _: None)(key)
@@ -110,6 +112,41 @@ def test_a_shard_run_twice_ends_the_same(tmp_path: Path) -> None:
     first = move.copy()
     assert move.copy() == first
     assert [result.digest for result in move.copied] == [copy_shard(job, move.opener).digest for job in move.jobs]
+
+
+class Noting(MemoryBackend):
+    """Remembers of every write whether the MD5 of the whole was going to be compared."""
+
+    told: list[bool]
+
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
+        self.told.append(compares_md5)
+        return super().write(key, chunks, size_bytes=size_bytes, in_bulk=in_bulk)
+
+
+@pytest.mark.parametrize(
+    ("proof", "is_told"),
+    [
+        (Proof(), False),
+        (Proof(has_md5=True), False),
+        (Proof(has_md5=True, has_parts=True, is_composite=True), False),
+        (Proof(has_md5=True, has_parts=True), True),
+    ],
+)
+def test_only_a_target_proven_to_hash_the_whole_is_sent_parts_without_md5(
+    tmp_path: Path, proof: Proof, is_told: bool
+) -> None:
+    world = Memory({"a": b"1"})
+    noting = Noting(world.roots["target"])
+    noting.told = []
+    world.wrap = lambda backend: noting if backend is world.target else backend
+    move = move_in(world, tmp_path)
+    move.options = replace(move.options, proof=proof)
+    move.plan()
+    assert outcomes(move.copy()) == {"a": "copied"}
+    assert noting.told == [is_told]
 
 
 def test_an_object_begun_by_a_killed_run_is_ours(tmp_path: Path) -> None:

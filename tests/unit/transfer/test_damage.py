@@ -35,7 +35,9 @@ class Garbling(Meddler):
             data = self._spoiled(data)
         yield BytesIO(data)
 
-    def write(self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False) -> ObjectInfo:
+    def write(
+        self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
+    ) -> ObjectInfo:
         data = b"".join(chunks)
         if self._up:
             self._up -= 1
