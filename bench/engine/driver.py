@@ -10,8 +10,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import as_completed
+from concurrent.futures import as_completed, wait
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Drive:
         self.target = root_of(task, task.target, is_local=task.is_target_local)
         self.options = ShardOptions()
         self._since = time.monotonic()
-        # A runner is up already when a migration begins; here it counts, as it does with every other tool.
+        # A runner and its workers are up already when a migration begins; here both count, and are told apart.
         self.answer.phases["import"] = _age_seconds()
 
     def run(self) -> None:
@@ -85,9 +86,10 @@ class Drive:
             self._lap("list")
             return
         with open_executor(self.task.workers) as executor:
-            # A runner's workers are up, too; here they start beside the first steps.
-            for _ in range(self.task.workers):
-                executor.submit(os.getpid)
+            loading = [executor.submit(_load) for _ in range(self.task.workers)]
+            _load()
+            wait(loading)
+            self._lap("start")
             target = self._opened(self.target)
             self.options = options_of(target)
             self._lap("prove")
@@ -138,6 +140,12 @@ class Drive:
         now = time.monotonic()
         self.answer.phases[name] = now - self._since
         self._since = now
+
+
+def _load() -> None:
+    """Load what a process loads with the first bucket it opens."""
+    for name in ("portal.backends.s3", "obstore.store"):
+        import_module(name)
 
 
 def _age_seconds() -> float:

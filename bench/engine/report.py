@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
@@ -23,6 +23,10 @@ BEGIN, END = "<!-- engine: begin -->\n", "<!-- engine: end -->\n"
 MEBIBYTE = 1024 * 1024
 #: The goal: memory at any size.
 MOST_BYTES = 300 * MEBIBYTE
+
+#: Ours without the phases that start its processes.
+RUNNER_UP = f"{OURS}, runner up"
+_STARTS = frozenset({"import", "start"})
 
 HEAD = (
     "| tool | wall s | spread | CPU s | memory MiB | level | read back MiB | wall ÷ fastest peer |\n"
@@ -50,7 +54,7 @@ class Line:
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether this is our engine."""
+        """Tell whether this is our engine, from the start of its processes on."""
         return self.tool == OURS
 
     @property
@@ -78,20 +82,30 @@ def rows(samples: Iterable[Sample]) -> Iterator[tuple[str, str, list[Line]]]:
         tools: dict[str, list[Sample]] = {}
         for sample in group:
             tools.setdefault(sample.tool, []).append(sample)
+        if up := _with_runner_up(tools.get(OURS, [])):
+            tools = {OURS: tools.pop(OURS), RUNNER_UP: up, **tools}
         yield workload, route, _with_ratios([Line(tool, found) for tool, found in tools.items()])
+
+
+def _with_runner_up(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the runs of ours without the start of its processes, which in the portal are up when a move begins."""
+    return [
+        replace(sample, tool=RUNNER_UP, wall_seconds=sample.wall_seconds - sum(map(sample.phases.__getitem__, _STARTS)))
+        for sample in samples
+        if sample.phases.keys() >= _STARTS
+    ]
 
 
 def _with_ratios(lines: list[Line]) -> list[Line]:
     """Compare like with like: what reads everything back with peers and their check, all else with peers alone."""
-    ours = next((line for line in lines if line.is_ours), None)
     fastest: dict[bool, float] = {}
     for line in lines:
         is_checked = line.tool.endswith(CHECKED)
-        if not line.is_ours:
+        if line.tool not in {OURS, RUNNER_UP}:
             fastest[is_checked] = min(fastest.get(is_checked, line.wall_seconds), line.wall_seconds)
 
     def against(line: Line) -> float | None:
-        is_checked = line.tool.endswith(CHECKED) or (line is ours and line.reads_back)
+        is_checked = line.tool.endswith(CHECKED) or (line.tool in {OURS, RUNNER_UP} and line.reads_back)
         return line.wall_seconds / fastest[is_checked] if is_checked in fastest else None
 
     return [Line(line.tool, line.samples, against(line)) for line in lines]

@@ -53,5 +53,13 @@ def test_where_the_time_of_ours_went_is_told_by_medians() -> None:
     assert phases([line for line in lines if not line.is_ours]) == ""
 
 
+def test_ours_stands_there_also_without_the_start_of_its_processes() -> None:
+    started = [replace(sample, phases={"import": 1, "start": 1, "copy": 3}) for sample in samples("ours", 5, 6, 7)]
+    found = ratios(started + PEERS)
+    assert list(found)[:2] == ["ours", "ours, runner up"]
+    assert (found["ours"], found["ours, runner up"], found["s5cmd"]) == (1.2, 0.8, 1.0)
+    assert faults(started + PEERS) == ["W1, local-s3: 1.20 of the fastest peer's time."], "the start counts"
+
+
 def test_two_runs_are_compared_row_by_row() -> None:
     assert "wall   10.00 →    5.00 s  (0.50)" in compared(samples("ours", 5), samples("ours", 10))
