@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SESSION_REFRESH_EACH_REQUEST=False,  # the gate does, where it has looked who is asking
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.session_hours),
         TEMPLATES_AUTO_RELOAD=False,
     )

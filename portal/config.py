@@ -23,6 +23,9 @@ class Setting:
     sentence: str
 
 
+#: A session that is not used ends after a year at the latest.
+MOST_SESSION_HOURS = 8784
+
 SETTINGS: tuple[Setting, ...] = (
     Setting("PORTAL_DATA_DIR", "./var", "Folder of the database, the key file and the ledger; made if absent."),
     Setting("PORTAL_DATABASE_URL", "SQLite in the data folder", "`postgresql://user@host/name` to use PostgreSQL."),
@@ -147,7 +150,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=read.take("PORTAL_TRUSTED_PROXIES", "0", _number(0, 9), 0),
         web_threads=read.take("PORTAL_WEB_THREADS", "8", _number(1, 256), 8),
         workers=read.take("PORTAL_WORKERS", "2", _number(1, 256), 2),
-        session_hours=read.take("PORTAL_SESSION_HOURS", "336", _number(1, 8784), 336),
+        session_hours=read.take("PORTAL_SESSION_HOURS", "336", _number(1, MOST_SESSION_HOURS), 336),
         soak_days=read.take("PORTAL_SOAK_DAYS", "7", _number(1, 365), 7),
         fence_minutes=read.take("PORTAL_FENCE_MINUTES", "30", _number(1, 1440), 30),
         quiet_hours=read.take("PORTAL_QUIET_HOURS", "24", _number(0, 8784), 24),

@@ -1,6 +1,6 @@
 """The portal's own tables, one noun a file. Importing this package registers them all."""
 
-from portal.models.account import Account, Membership, OneTimeLink
+from portal.models.account import Account, EndedSession, Membership, OneTimeLink
 from portal.models.base import Base
 from portal.models.connection import Connection, ConnectionScope, ServerGrant
 from portal.models.event import Event
@@ -19,6 +19,7 @@ __all__ = [
     "Collaborator",
     "Connection",
     "ConnectionScope",
+    "EndedSession",
     "Event",
     "Host",
     "Instance",

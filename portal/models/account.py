@@ -64,3 +64,12 @@ class OneTimeLink(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class EndedSession(Base):
+    """A session somebody signed out of: a copy of its cookie, kept or brought back late, signs nobody in."""
+
+    __tablename__ = "ended_session"
+
+    uid: Mapped[str] = mapped_column(String(22), primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

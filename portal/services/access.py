@@ -4,12 +4,13 @@ The decision itself is `permissions.explain_storage`; `visible_storages` says th
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, false, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, exists, false, or_, select
 from sqlalchemy.orm import Session
 
-from portal.models import Account, Collaborator, Membership, SpaceMember, Storage
+from portal.models import Account, Collaborator, EndedSession, Membership, SpaceMember, Storage
 from portal.permissions import StorageTarget
 from portal.values import ALL_SPACE_ID, Actor, MembershipRole
 
@@ -38,12 +39,33 @@ def load_actor(session: Session, account: Account, *, via: str, address: str = "
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SessionId:
+    """What a session cookie carries: a raised epoch ends all sessions of the account, signing out ends this one."""
+
+    account_uid: str
+    epoch: int
+    uid: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a text of `str(…)`; None for any other."""
+        match text.split(":"):
+            case [account_uid, epoch, uid] if epoch.isdecimal() and uid:
+                return cls(account_uid, int(epoch), uid)
+        return None
+
+    def __str__(self) -> str:
+        return f"{self.account_uid}:{self.epoch}:{self.uid}"
+
+
 def actor_of_session(
-    session: Session, account_uid: str, session_epoch: int, *, via: str, address: str, request_id: str
+    session: Session, session_id: SessionId, *, via: str, address: str, request_id: str
 ) -> tuple[Account, Actor] | None:
     """Return account and actor of a signed-in session; None when the session has ended or the account is closed."""
-    account = session.scalar(select(Account).where(Account.uid == account_uid))
-    if account is None or not account.is_active or account.session_epoch != session_epoch:
+    has_ended = exists().where(EndedSession.uid == session_id.uid)
+    account = session.scalar(select(Account).where(Account.uid == session_id.account_uid, ~has_ended))
+    if account is None or not account.is_active or account.session_epoch != session_id.epoch:
         return None
     return account, load_actor(session, account, via=via, address=address, request_id=request_id)
 

@@ -1,12 +1,20 @@
-"""Signing in: tries are counted first, and an unknown handle looks and lasts like a wrong password."""
+"""Signing in and out: tries are counted first, and an unknown handle looks and lasts like a wrong password."""
 
-from sqlalchemy import func, select
+from datetime import timedelta
+from typing import Final
 
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from portal.config import MOST_SESSION_HOURS
 from portal.errors import SignInFailed
-from portal.models import Account
+from portal.models import Account, EndedSession
 from portal.services import passwords, throttle
 from portal.services.events import acting_as, record
 from portal.services.work import Work
+
+#: No cookie lives longer, so none is left of a session that ended before.
+_KEPT: Final = timedelta(hours=MOST_SESSION_HOURS)
 
 
 def take_sign_in_tries(work: Work, handle: str) -> None:
@@ -42,3 +50,13 @@ def sign_in_succeeded(work: Work, account_uid: str) -> Account:
     throttle.give_back(work, throttle.SIGN_IN_BY_HANDLE, account.handle)
     record(acting_as(work, account), "account.signed-in", account)
     return account
+
+
+def sign_out(work: Work, session_uid: str) -> None:
+    """End one session of the actor for good: whoever still has its cookie is not signed in by it."""
+    insert = sqlite.insert if work.settings.is_sqlite else postgresql.insert
+    ended = insert(EndedSession).values(uid=session_uid, ended_at=work.now)
+    work.session.execute(ended.on_conflict_do_nothing())
+    work.session.execute(delete(EndedSession).where(EndedSession.ended_at < work.now - _KEPT))
+    account = work.session.scalars(select(Account).where(Account.id == work.actor.account_id)).one()
+    record(work, "account.signed-out", account)

@@ -19,6 +19,7 @@ PHRASES: Mapping[str, str] = {
     "account.link-made": "made a one-time link",
     "account.password-changed": "changed the password",
     "account.signed-in": "signed in",
+    "account.signed-out": "signed out",
     "connection.changed": "changed| it",
     "connection.created": "added| it",
     "connection.deleted": "deleted| it",

@@ -1,5 +1,6 @@
 """Who is asking, and the unit of work their request runs in. Every route is closed unless it says otherwise."""
 
+import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,7 +17,8 @@ from werkzeug.wrappers import Response
 from portal import database
 from portal.config import Settings
 from portal.models import Account
-from portal.services.access import actor_of_session
+from portal.services import sign_in as sign_in_service
+from portal.services.access import SessionId, actor_of_session
 from portal.services.vault import Vault
 from portal.services.work import Work
 from portal.values import ANONYMOUS, Actor, initials
@@ -31,16 +33,15 @@ log = structlog.get_logger("portal.web")
 class SignedIn(UserMixin):  # type: ignore[misc]  # flask-login ships no types
     """The signed-in person, as templates see one. A value: nothing here can query."""
 
-    uid: str
-    session_epoch: int
+    session_id: SessionId
     handle: str
     name: str
     is_portal_admin: bool
     actor: Actor
 
     def get_id(self) -> str:
-        """Return what the session cookie carries: a raised epoch ends the session."""
-        return f"{self.uid}:{self.session_epoch}"
+        """Return what the session cookie carries."""
+        return str(self.session_id)
 
     @property
     def initials(self) -> str:
@@ -89,16 +90,17 @@ def writing() -> Iterator[Work]:
 
 def sign_in(account: Account) -> None:
     """Begin a session for `account`, dropping whatever an older one held."""
-    user = SignedIn(
-        account.uid, account.session_epoch, account.handle, account.name, account.is_portal_admin, ANONYMOUS
-    )
     session.clear()
     session.permanent = True
-    login_user(user)
+    session_id = SessionId(account.uid, account.session_epoch, secrets.token_urlsafe(16))
+    login_user(_signed_in(session_id, account, ANONYMOUS))
 
 
 def sign_out() -> None:
-    """End this session."""
+    """End this session here and in the browser, where an answer that is under way may bring its cookie back."""
+    if current_user.is_authenticated:
+        with writing() as work:
+            sign_in_service.sign_out(work, current_user.session_id.uid)
     logout_user()
     session.clear()
 
@@ -115,20 +117,27 @@ def register(app: Flask) -> None:
 
 
 def _load_user(cookie_id: str) -> SignedIn | None:
-    uid, _, epoch = cookie_id.partition(":")
+    """Return who the cookie signs in, and lengthen its life; drop a cookie that signs nobody in."""
+    found = _found_user(cookie_id)
+    if found is None:
+        session.clear()
+    session.modified = True
+    return found
+
+
+def _found_user(cookie_id: str) -> SignedIn | None:
+    session_id = SessionId.parse(cookie_id)
+    if session_id is None:
+        return None
     with database.read() as db_session:
         found = actor_of_session(
-            db_session,
-            uid,
-            int(epoch) if epoch.isdigit() else -1,
-            via="web",
-            address=request.remote_addr or "",
-            request_id=g.request_id,
+            db_session, session_id, via="web", address=request.remote_addr or "", request_id=g.request_id
         )
-        if found is None:
-            return None
-        account, who = found
-        return SignedIn(account.uid, account.session_epoch, account.handle, account.name, account.is_portal_admin, who)
+        return _signed_in(session_id, *found) if found else None
+
+
+def _signed_in(session_id: SessionId, account: Account, who: Actor) -> SignedIn:
+    return SignedIn(session_id, account.handle, account.name, account.is_portal_admin, who)
 
 
 def _begin_request() -> None:

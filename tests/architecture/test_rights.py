@@ -14,6 +14,7 @@ WITHOUT_ASKING = {
     "change_own_details": "one's own account",
     "set_password": "one's own, proven by the old password or a link; `change_password` and the link call it",
     "sign_in_succeeded": "the password was the proof",
+    "sign_out": "one's own session, proven by its cookie",
     "ensure_host": "this machine and runners announce themselves; people add hosts by `add_host`",
     "drop_if_unused": "called by who just let go of the connection with a right of its own",
     "unset_default": "called while another location becomes the default, which was asked for",

@@ -16,8 +16,9 @@ from sqlalchemy import select
 
 from portal import database
 from portal.models import Account, Instance, Space
+from portal.models.ids import random_uid
 from portal.services import attachments, instances, organisations, passwords, spaces
-from portal.services.access import load_actor
+from portal.services.access import SessionId, load_actor
 from portal.services.accounts import NewAccount, PreparedAccount, add_account
 from portal.services.work import Work
 from portal.values import Actor, Role
@@ -70,7 +71,7 @@ class Portal:
             return client
         with self.app.app_context(), database.read() as session:
             account = session.scalars(select(Account).where(Account.handle == handle)).one()
-            cookie_id = f"{account.uid}:{account.session_epoch}"
+            cookie_id = str(SessionId(account.uid, account.session_epoch, random_uid()))
         with client.session_transaction() as cookie:
             cookie.permanent = True
             cookie["_user_id"] = cookie_id

@@ -1,6 +1,6 @@
 """A person walks through a move of 100,000 objects in a real browser, from the first plan to the release.
 
-`WALK_OBJECTS` says how many: some thousands at least, or it is over before it can be paused. `WALK_PICTURES` names a
+`WALK_OBJECTS` says how many: forty thousand at least, or it is over before it can be paused. `WALK_PICTURES` names a
 folder for a picture of each state, `WALK_TABLE` a file for the numbers.
 """
 

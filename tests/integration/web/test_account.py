@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from portal.config import Settings
+from portal.models import EndedSession
 from portal.services import accounts
+from portal.services import sign_in as sign_in_service
 from tests.integration.world import PASSWORD, Portal, World
 
 ClientAs = Callable[[str | None], FlaskClient]
@@ -94,6 +98,58 @@ def test_signing_out_ends_the_session(client_as: ClientAs) -> None:
     client = client_as("erik")
     assert client.post("/sign-out").status_code == 303
     assert not is_in(client)
+
+
+def cookie_of(client: FlaskClient) -> str:
+    cookie = client.get_cookie("portal_session")
+    assert cookie is not None
+    return cookie.value
+
+
+def test_a_cookie_brought_back_after_signing_out_signs_nobody_in(client_as: ClientAs) -> None:
+    client, elsewhere = client_as("erik"), client_as("erik")
+    kept = cookie_of(client)
+    client.post("/sign-out")
+    client.set_cookie("portal_session", kept)  # an answer that was under way when the button was pressed
+    assert not is_in(client)
+    assert client.get_cookie("portal_session") is None, "the dead cookie lives on"
+    assert is_in(elsewhere), "another session of the same person ended, too"
+
+
+def test_signing_out_twice_at_once_is_signing_out(client_as: ClientAs, portal: Portal) -> None:
+    client = client_as("erik")
+    kept = cookie_of(client)
+    for _ in range(2):
+        client.set_cookie("portal_session", kept)
+        assert client.post("/sign-out").status_code == 303
+    with portal.write_as("erik") as work:
+        for _ in range(2):
+            sign_in_service.sign_out(work, "both-saw-it-alive")
+
+
+def test_an_ended_session_is_remembered_as_long_as_a_cookie_can_live(client_as: ClientAs, portal: Portal) -> None:
+    now = datetime.now(UTC)
+    for days, uid in ((367, "dead by itself"), (365, "may live"), (0, "ended now")):
+        with portal.write_as("erik", now - timedelta(days=days)) as work:
+            sign_in_service.sign_out(work, uid)
+    with portal.read_as(None) as work:
+        assert set(work.session.scalars(select(EndedSession.uid))) == {"may live", "ended now"}
+
+
+def test_a_cookie_of_a_version_without_session_ids_is_nobody(client_as: ClientAs) -> None:
+    client = client_as("erik")
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = cookie["_user_id"].rpartition(":")[0]
+    assert not is_in(client)
+
+
+def test_a_session_that_is_used_lives_on_and_a_file_that_all_may_see_carries_none(client_as: ClientAs) -> None:
+    client = client_as("erik")
+    assert "portal_session=" in client.get("/account").headers["Set-Cookie"]
+    for address in ("/static/portal.css", "/healthz"):
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        assert "Set-Cookie" not in answer.headers, address
 
 
 @pytest.mark.parametrize(
