@@ -227,6 +227,8 @@ class Backend(Leftovers, Protocol):
     def flush(self) -> dict[str, StorageError]:
         """Publish what was written `in_bulk`, durably; return by key why something could not be, which is then gone.
 
+        ContentMismatch: a copy that the server made is not what was seen. It is not gone, if there is any.
+
         Raises:
             StorageError: nothing could be published.
         """
@@ -236,10 +238,11 @@ class Backend(Leftovers, Protocol):
         """Tell whether both roots are on the same server, so that what is proven of one is of the other."""
         ...
 
-    def copy_from(self, source: "Backend", seen: ObjectInfo, key: str) -> ObjectInfo | None:
+    def copy_from(self, source: "Backend", seen: ObjectInfo, key: str, *, in_bulk: bool = False) -> ObjectInfo | None:
         """Have the server copy what `seen` tells of from another root of its own, where `key` is known to be absent.
 
-        None where that cannot be done: stream it instead. The content is the very version that was seen.
+        None where that cannot be done: stream it instead. The content is the very version that was seen; `in_bulk`:
+        once `flush` has said nothing else.
         """
         ...
 

@@ -97,7 +97,7 @@ class MemoryBackend(Diskless):
         """Return False: there is no server."""
         return False
 
-    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str, *, in_bulk: bool = False) -> ObjectInfo | None:
         """Return None: memory copies through its reader."""
         return None
 

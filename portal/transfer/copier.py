@@ -116,7 +116,7 @@ class Copier:
         was_tried = self._journal.was_tried(key)
         self._journal.stream(key, f"md5:{before.etag}")
         try:
-            written = self._target.copy_from(self._source, before, key)
+            written = self._target.copy_from(self._source, before, key, in_bulk=True)
         except ObjectExists:
             return self._compare_existing(item, before, is_ours=was_tried)
         if written is None:
@@ -216,13 +216,17 @@ class Copier:
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, Digests(before.size_bytes), *read)
         self._doubts.check(before, here, is_recorded=_has_recorded_md5(item, here))
+        level = self._evidence.level(there, here)
         if self._is_rotten(item, here):
+            if is_ours and level is not Level.NONE:
+                # The server copied a newer version than was seen: that is what is ours there.
+                self._journal.stream(there.key, here.sha256)
+            is_changed = self._is_changed(before)
             return (
                 ends.changed(item, self._journal.streamed(there.key))
-                if self._is_changed(before)
+                if is_changed
                 else self._rotten(item, before, here)
             )
-        level = self._evidence.level(there, here)
         if level is Level.NONE and hash_object(self._target, there.key, Digests(), *read).sha256 == here.sha256:
             level = Level.READ_BACK
         if level is not Level.NONE:

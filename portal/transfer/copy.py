@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from portal.backends.base import Backend, ObjectInfo
-from portal.errors import ObjectExists, StorageError
+from portal.errors import ContentMismatch, ObjectExists, StorageError
 from portal.planning.actions import PlannedObject, is_unchanged
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.transfer import results as ends
@@ -97,6 +97,8 @@ class _Shard:
 
     def _unpublished(self, item: PlannedObject, error: StorageError) -> ObjectResult:
         """Return the result of an object that could not appear: of what is there instead, or of the error."""
+        if isinstance(error, ContentMismatch):
+            return self._copier.handle(item)
         self._copier.forget(item)
         if isinstance(error, FATAL):
             raise error

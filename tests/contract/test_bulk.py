@@ -10,7 +10,7 @@ import pytest
 
 from portal.backends.base import BULK, Backend, ObjectInfo, Proof
 from portal.backends.s3 import S3Backend
-from portal.backends.s3.backend import STREAMED_BYTES
+from portal.backends.s3.copies import STREAMED_BYTES
 from portal.backends.s3.leftovers import uploads
 from portal.backends.s3.quick import QUICK_BYTES
 from portal.errors import ContentMismatch, ObjectExists, StorageError
@@ -243,7 +243,7 @@ def listed(backend: Backend, key: str) -> ObjectInfo:
     return next(found for found in backend.list_objects() if found.key == key)
 
 
-@pytest.mark.parametrize("size_bytes", [STREAMED_BYTES + 1, QUICK_BYTES + 1], ids=["by obstore", "by botocore"])
+@pytest.mark.parametrize("size_bytes", [0, 1, QUICK_BYTES, QUICK_BYTES + 1])
 def test_the_server_copies_an_object(s3: S3Backend, other_bucket: S3Backend, size_bytes: int) -> None:
     data = secrets.token_bytes(size_bytes)
     put(s3, "a b/é", data)
@@ -252,8 +252,16 @@ def test_the_server_copies_an_object(s3: S3Backend, other_bucket: S3Backend, siz
     assert copied.etag == md5(data)
     with other_bucket.open_read("there") as stream:
         assert stream.read() == data
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+def test_the_server_does_not_copy_over_what_is_there(s3: S3Backend, other_bucket: S3Backend, in_bulk: bool) -> None:
+    put(s3, "key", secrets.token_bytes(STREAMED_BYTES + 1))
+    put(other_bucket, "key", b"theirs")
     with pytest.raises(ObjectExists):
-        other_bucket.copy_from(s3, listed(s3, "a b/é"), "there")
+        other_bucket.copy_from(s3, listed(s3, "key"), "key", in_bulk=in_bulk)
+    with other_bucket.open_read("key") as stream:
+        assert stream.read() == b"theirs"
 
 
 def test_small_copies_take_the_quick_way(
@@ -267,15 +275,97 @@ def test_small_copies_take_the_quick_way(
     assert copied.etag == seen.etag
 
 
-def test_the_server_does_not_copy_what_has_changed_or_has_parts_or_is_small(
+def test_the_server_does_not_copy_what_has_parts_nor_small_things_with_odd_keys(
     s3: S3Backend, other_bucket: S3Backend
 ) -> None:
     put(s3, "large", secrets.token_bytes(2 * MEBIBYTE))
-    put(s3, "small", bytes(STREAMED_BYTES))
+    trail = put(s3, "trail/", b"small")
     large = listed(s3, "large")
-    for seen in (listed(s3, "small"), replace(large, etag=f"{large.etag}-2")):
+    for seen in (trail, replace(large, etag=f"{large.etag}-2")):
         assert other_bucket.copy_from(s3, seen, seen.key) is None
     assert list(other_bucket.list_objects()) == []
+
+
+@pytest.fixture
+def looked_at(other_bucket: S3Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the other bucket that obstore was asked about one by one."""
+    asked: list[str] = []
+    quick = other_bucket._quick
+    assert quick is not None
+    ask = quick._etag
+
+    def etag(key: str) -> str | None:
+        asked.append(key.removeprefix("data/"))
+        return ask(key)
+
+    monkeypatch.setattr(quick, "_etag", etag)
+    return asked
+
+
+def copied_in_bulk(source: S3Backend, target: S3Backend, numbers: range) -> dict[str, bytes]:
+    """Have objects that a look just told of copied; return their contents."""
+    made = {f"folder/{number}": secrets.token_bytes(number) for number in numbers}
+    for key, data in made.items():
+        put(source, key, data)
+    for key, seen in source.infos(list(made)).items():
+        copied = target.copy_from(source, seen, key, in_bulk=True)
+        assert copied is not None
+        assert (copied.size_bytes, copied.etag) == (seen.size_bytes, seen.etag)
+    return made
+
+
+def test_of_copies_in_bulk_the_first_is_looked_at_and_the_others_all_at_once(
+    s3: S3Backend, other_bucket: S3Backend, looked_at: list[str]
+) -> None:
+    made = copied_in_bulk(s3, other_bucket, range(20))
+    assert looked_at == ["folder/0", "folder/0"]
+    assert other_bucket.flush() == {}
+    assert other_bucket.flush() == {}
+    for key, data in made.items():
+        with other_bucket.open_read(key) as stream:
+            assert stream.read() == data
+
+
+def test_a_copy_in_bulk_that_is_not_what_was_seen_is_told_and_the_next_looked_at(
+    s3: S3Backend, other_bucket: S3Backend, looked_at: list[str]
+) -> None:
+    copied_in_bulk(s3, other_bucket, range(10))
+    before = listed(s3, "folder/7")
+    s3.replace("folder/7", b"changed")
+    assert other_bucket.copy_from(s3, replace(before, size_bytes=7), "changed", in_bulk=True) is not None
+    other_bucket.delete("folder/3")
+    looked_at.clear()
+    errors = other_bucket.flush()
+    assert sorted(errors) == ["changed", "folder/3"]
+    assert {type(error) for error in errors.values()} == {ContentMismatch}
+    assert looked_at == []
+    copied_in_bulk(s3, other_bucket, range(20, 22))
+    assert looked_at == ["folder/20", "folder/20"]
+
+
+def test_a_copy_in_bulk_whose_answer_was_lost_is_found(
+    s3: S3Backend, other_bucket: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied_in_bulk(s3, other_bucket, range(1))
+    put(s3, "key", secrets.token_bytes(STREAMED_BYTES + 1))
+    seen, quick = listed(s3, "key"), other_bucket._quick
+    assert quick is not None
+    copy = quick.copy
+    monkeypatch.setattr(quick, "copy", lambda *places: copy(*places) and False)
+    copied = other_bucket.copy_from(s3, seen, "key", in_bulk=True)
+    assert copied is not None
+    assert copied.etag == seen.etag
+
+
+def test_obstore_is_not_asked_for_ever_for_copies_it_cannot_make(
+    s3: S3Backend, other_bucket: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "key", b"small")
+    seen, asked = listed(s3, "key"), list[str]()
+    monkeypatch.setattr(other_bucket._quick, "copy_seen", lambda bucket, key, target_key: asked.append(key))
+    for _ in range(30):
+        assert other_bucket.copy_from(s3, seen, "there", in_bulk=True) is None
+    assert len(asked) == 8
 
 
 def test_the_test_servers_checksums_are_evidence(s3: S3Backend) -> None:

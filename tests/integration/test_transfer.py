@@ -8,18 +8,21 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from hashlib import md5, sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from portal.backends.base import S3Access
+from portal.backends.base import ObjectInfo, Proof, S3Access
 from portal.engine import LocalExecutor, open_executor
-from portal.planning.outcomes import needs_look
+from portal.lamindb.hashes import MD5, encode
+from portal.planning.outcomes import Level, Outcome, needs_look
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardResult
 from portal.transfer.limits import Limits, write_limits
 from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
-from portal.transfer.segments import digest_of, latest_results
+from portal.transfer.segments import digest_of, latest_results, read_plan, write_segment
 from portal.transfer.verify import verify_shard
 from portal.values import ConnectionKind, Root, StorageType
 from tests.servers import S3Server
@@ -168,6 +171,46 @@ def test_a_worker_killed_in_the_middle_loses_nothing(sides: tuple[Side, Side], t
     hashes = {key: digest for key, (digest, _) in before.items()}
     assert {key: digest for key, (digest, _) in tree(target.folder).items()} == hashes
     assert tree(source.folder) == before
+
+
+@pytest.mark.parametrize("sides", ["s3-s3"], indirect=True)
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["unrecorded", "recorded"])
+def test_what_the_server_copies_of_a_source_that_changes_is_known(
+    sides: tuple[Side, Side], tmp_path: Path, is_recorded: bool
+) -> None:
+    source, target = sides
+    olds = {f"many/{number:02}": f"old {number:02}".encode() for number in range(20)}
+    fill(source.folder, olds)
+    move = move_between(sides, tmp_path)
+    move.options = replace(move.options, threads=1, proof=Proof(has_md5=True))
+    move.plan(one_shard())
+    if is_recorded:
+        plan = list(read_plan(move.jobs[0].plan_path))
+        recorded = [replace(item, recorded=((MD5, encode(md5(olds[item.key]).digest())),)) for item in plan]
+        write_segment(move.jobs[0].plan_path, recorded)
+    opened = move.opener
+
+    def opening(root: Root, access: S3Access | None = None, **options: Any) -> Any:
+        backend: Any = opened(root, access, **options)
+        if root == target.root:
+            copy_from = backend.copy_from
+            backend.copy_from = lambda source, seen, key, **how: change_then(copy_from, source, seen, key, **how)
+        return backend
+
+    def change_then(copy_from: Any, backend: Any, seen: ObjectInfo, key: str, **how: bool) -> Any:
+        if seen.key == "many/07":
+            fill(source.folder, {seen.key: b"new 07"})
+        return copy_from(backend, seen, key, **how)
+
+    move.opener = opening
+    (changed,) = [result for result in move.copy() if result.key == "many/07"]
+    assert move.copied[0].end is ShardEnd.DONE
+    assert {result.level for result in results([move.copied[0].path]) if result.key != "many/07"} == {Level.SERVER}
+    assert contents(target.folder) == olds | {"many/07": b"new 07"}
+    assert changed.is_ours, "nobody would take it away when the move is cancelled"
+    assert changed.outcome is (Outcome.ROTTEN if is_recorded else Outcome.COPIED)
+    assert changed.digest in {sha256(b"new 07").hexdigest(), f"md5:{md5(b'new 07').hexdigest()}"}
+    assert changed.level is (Level.NONE if is_recorded else Level.SERVER)
 
 
 def one_shard() -> ScanOptions:

@@ -152,7 +152,7 @@ class LocalBackend:
         """Return False: there is no server."""
         return False
 
-    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str, *, in_bulk: bool = False) -> ObjectInfo | None:
         """Return None: files are streamed, so that they are hashed on the way."""
         return None
 

@@ -26,6 +26,7 @@ from portal.backends.base import (
 from portal.backends.diskless import Diskless
 from portal.backends.leftovers import Leftover
 from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
+from portal.backends.s3.copies import Copies
 from portal.backends.s3.errors import Asked, from_client, translated
 from portal.backends.s3.leftovers import probes, remove_probe, temporaries
 from portal.backends.s3.listing import Listing, info_of
@@ -33,17 +34,11 @@ from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.streams import BodyStream
 from portal.backends.s3.uploads import Records, UploadOptions, check_size, gathered, pieces
-from portal.errors import ObjectArchived, ObjectExists, ObjectNotFound, StorageError
-from portal.values import ConnectionKind, Root, is_md5
+from portal.errors import ObjectExists, ObjectNotFound, StorageError
+from portal.values import ConnectionKind, Root
 
 #: AWS: a key has at most 1,024 bytes (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
 _KEY_BYTES: Final = 1024
-
-#: Up to here reading and writing an object costs no more than having it copied, and gives its SHA-256.
-STREAMED_BYTES: Final = 64 * 1024
-
-#: CopyObject takes no more (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
-_COPY_BYTES: Final = 5 * 1024**3
 
 #: So many keys are asked for one by one; more by a listing.
 _FEW_KEYS: Final = 4
@@ -70,7 +65,6 @@ class S3Backend(Diskless):
         self._tag = check_tag(tag)
         self._options = options or UploadOptions()
         self._sends_condition = True
-        self._can_copy = True
         self._records = Records(self._call, self._prefix)
         self._listing = Listing(self._call, self._prefix, self._asked("s3:ListBucket", ""))
         self.capabilities = Capabilities(
@@ -83,6 +77,7 @@ class S3Backend(Diskless):
         self._is_bulk = timeouts.attempts > 1
         way = (access, self._region, self._endpoint_url, timeouts)
         self._quick = open_quick(root.bucket, *way) if self._is_bulk else None
+        self._copies = Copies(self._call, self._prefix, self._quick, self.infos)
         make = shared_client if self._is_bulk else make_client
         try:
             self._client = make(access, self._endpoint_url, timeouts)
@@ -172,7 +167,7 @@ class S3Backend(Diskless):
         for piece in pieces(chunks, size_bytes + 1):
             check_size(key, len(piece.body), size_bytes)
             try:
-                answer = self._create(full, Body=piece.body, **piece.headers)
+                answer = self._create(full, Body=piece.body, **piece.arguments)
             except ObjectExists:
                 # Nothing was there a moment ago: an earlier try may have arrived, and only its answer was lost.
                 there = self.info(key) if in_bulk else None
@@ -186,31 +181,15 @@ class S3Backend(Diskless):
         """Tell whether both buckets have the same endpoint."""
         return isinstance(other, S3Backend) and other._endpoint_url == self._endpoint_url
 
-    def copy_from(self, source: Backend, seen: ObjectInfo, key: str) -> ObjectInfo | None:
-        """Copy by CopyObject, from a bucket of the same endpoint that this root's access reads; None to stream.
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str, *, in_bulk: bool = False) -> ObjectInfo | None:
+        """Copy by CopyObject, from a bucket of the same endpoint that this root's access reads; None to stream."""
+        if not isinstance(source, S3Backend) or not self.shares_server(source):
+            return None
+        return self._copies.make(source.root.bucket, source._prefix + seen.key, seen, key, in_bulk=in_bulk)
 
-        What has parts, or no MD5 for an ETag, is streamed: its copy could not be compared.
-        """
-        if not self._can_copy or not isinstance(source, S3Backend) or not self.shares_server(source):
-            return None
-        if not is_md5(seen.etag) or not STREAMED_BYTES < seen.size_bytes <= _COPY_BYTES:
-            return None
-        bucket, from_key, full = source.root.bucket, source._prefix + seen.key, self._prefix + key
-        is_small = seen.size_bytes <= QUICK_BYTES
-        etag = self._quick.copy(bucket, from_key, full) if self._quick and is_small else None
-        if etag is not None:
-            return ObjectInfo(key, seen.size_bytes, None, etag)
-        if self._head(full) is not None:
-            raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
-        try:
-            place = {"Bucket": bucket, "Key": from_key}
-            answer = self._call("copy_object", "s3:PutObject", full, CopySource=place, CopySourceIfMatch=seen.etag)
-        except StorageError as error:
-            # One access need not reach both buckets, and not every server copies; streaming tells what is wrong else,
-            # also with an object that has changed, which is answered like one that exists.
-            self._can_copy = error.retryable or isinstance(error, (ObjectArchived, ObjectExists, ObjectNotFound))
-            return None
-        return info_of(key, seen.size_bytes, answer.get("CopyObjectResult", {}))
+    def flush(self) -> dict[str, StorageError]:
+        """Look at the copies that were made in bulk."""
+        return self._copies.flush()
 
     def prove(self, token: str) -> Proof:
         """Try whether ETags are MD5s that the server computes, in one request and in parts."""
@@ -221,7 +200,7 @@ class S3Backend(Diskless):
         key_parts(key)
         for piece in pieces([data], len(data) + 1):
             full = self._prefix + key
-            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, **piece.headers)
+            answer = self._call("put_object", "s3:PutObject", full, Body=piece.body, **piece.arguments)
             return info_of(key, len(data), answer)
         raise StorageError(f"{key} has no content.")
 

@@ -55,16 +55,22 @@ class Quick:
             return (answer["e_tag"] or "").strip('"') or None
         return None
 
-    def copy(self, bucket: str, key: str, target_key: str) -> str | None:
-        """Have the server copy a small object of another bucket, and return the ETag of the copy.
+    def copy(self, bucket: str, key: str, target_key: str) -> bool:
+        """Have the server copy a small object of another bucket, where it knows conditions only if nothing is there.
 
-        None to try the slow way: something is there already, or it did not work.
+        False to try the slow way: something is there already, or it did not work.
         """
         if not (can_name(key) and can_name(target_key)):
-            return None
+            return False
         with suppress(Exception):
-            if self._etag(target_key) is None:
-                self._copies(bucket).copy(key, target_key)
+            self._copies(bucket).copy(key, target_key, overwrite=False)
+            return True
+        return False
+
+    def copy_seen(self, bucket: str, key: str, target_key: str) -> str | None:
+        """Copy with a look before and one after; return the ETag of the copy, None to try the slow way."""
+        with suppress(Exception):
+            if can_name(target_key) and self._etag(target_key) is None and self.copy(bucket, key, target_key):
                 return self._etag(target_key)
         return None
 
@@ -110,7 +116,8 @@ def _as_host(bucket: str, place: dict[str, Any]) -> dict[str, Any]:
     address = place["endpoint"].rstrip("/")
     if not place["virtual_hosted_style_request"]:
         address = f"{address}/{bucket}"
-    return {"endpoint": address, "virtual_hosted_style_request": True}
+    condition = "header: If-None-Match: *"
+    return {"endpoint": address, "virtual_hosted_style_request": True, "copy_if_not_exists": condition}
 
 
 @lru_cache(maxsize=16)

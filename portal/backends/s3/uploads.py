@@ -57,7 +57,7 @@ class Piece:
     md5: bytes = b""
 
     @property
-    def headers(self) -> dict[str, str]:
+    def arguments(self) -> dict[str, str]:
         """Return what goes with the body, so that a server refuses one that was damaged on the way."""
         return {"ContentMD5": base64.b64encode(self.md5).decode()} if self.md5 else {}
 
@@ -193,7 +193,7 @@ class Multipart:
             UploadId=self.upload_id,
             PartNumber=number,
             Body=piece.body,
-            **piece.headers,
+            **piece.arguments,
         )
         etag: str = answer["ETag"]
         return etag
