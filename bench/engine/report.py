@@ -26,6 +26,7 @@ MOST_BYTES = 300 * MEBIBYTE
 
 #: Ours without the phases that start its processes.
 RUNNER_UP = f"{OURS}, runner up"
+_OURS = frozenset({OURS, RUNNER_UP})
 _STARTS = frozenset({"import", "start"})
 
 HEAD = (
@@ -101,11 +102,11 @@ def _with_ratios(lines: list[Line]) -> list[Line]:
     fastest: dict[bool, float] = {}
     for line in lines:
         is_checked = line.tool.endswith(CHECKED)
-        if line.tool not in {OURS, RUNNER_UP}:
+        if line.tool not in _OURS:
             fastest[is_checked] = min(fastest.get(is_checked, line.wall_seconds), line.wall_seconds)
 
     def against(line: Line) -> float | None:
-        is_checked = line.tool.endswith(CHECKED) or (line.tool in {OURS, RUNNER_UP} and line.reads_back)
+        is_checked = line.tool.endswith(CHECKED) or (line.tool in _OURS and line.reads_back)
         return line.wall_seconds / fastest[is_checked] if is_checked in fastest else None
 
     return [Line(line.tool, line.samples, against(line)) for line in lines]

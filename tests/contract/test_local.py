@@ -57,7 +57,8 @@ def test_no_look_leads_out_of_the_root(local: LocalBackend, folder: Path) -> Non
     (folder / "in").mkdir()
     (folder / "in/file").write_bytes(b"12")
     (folder.parent / "secret").write_bytes(b"123")
-    keys = ["../secret", "in/../../secret", "in/../in/file", "./in/file", "in/file"]
+    keys = ["../secret", "in/../../secret", "in/../in/file", "./in/file", "/in/file", "/top", "in/file"]
+    (folder / "top").write_bytes(b"1")
     assert list(local.infos(keys)) == ["in/file"]
     assert local.read_ahead(keys) == {"in/file"}
 

@@ -258,6 +258,7 @@ class LocalBackend:
 
 
 def _by_folder(keys: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield (folder, keys in it), so that each folder is opened once."""
-    for folder, names in groupby(sorted(set(keys)), key=lambda key: key.rpartition("/")[0]):
+    """Yield (folder, keys in it), so that each folder is opened once; none for keys that begin with a slash."""
+    below = sorted({key for key in keys if not key.startswith("/")})
+    for folder, names in groupby(below, key=lambda key: key.rpartition("/")[0]):
         yield folder, list(names)
