@@ -216,17 +216,9 @@ class Copier:
         read = (self._control, self._options.chunk_bytes)
         here = hash_object(self._source, item.key, Digests(before.size_bytes), *read)
         self._doubts.check(before, here, is_recorded=_has_recorded_md5(item, here))
-        level = self._evidence.level(there, here)
         if self._is_rotten(item, here):
-            if is_ours and level is not Level.NONE:
-                # The server copied a newer version than was seen: that is what is ours there.
-                self._journal.stream(there.key, here.sha256)
-            is_changed = self._is_changed(before)
-            return (
-                ends.changed(item, self._journal.streamed(there.key))
-                if is_changed
-                else self._rotten(item, before, here)
-            )
+            return self._rotten_there(item, before, there, here)
+        level = self._evidence.level(there, here)
         if level is Level.NONE and hash_object(self._target, there.key, Digests(), *read).sha256 == here.sha256:
             level = Level.READ_BACK
         if level is not Level.NONE:
@@ -235,6 +227,15 @@ class Copier:
             return ends.changed(item, self._journal.streamed(there.key))
         self._drop_stale(there.key)
         return ends.conflict(item, before, there, "The target holds other bytes of the same length under this key.")
+
+    def _rotten_there(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo, here: Digests) -> ObjectResult:
+        """Return the result of an object whose bytes are not as recorded, where something lies at the target, too."""
+        if self._journal.was_tried(there.key) and self._evidence.level(there, here) is not Level.NONE:
+            # The server copied a newer version than was seen: that is what is ours there.
+            self._journal.stream(there.key, here.sha256)
+        if self._is_changed(before):
+            return ends.changed(item, self._journal.streamed(there.key))
+        return self._rotten(item, before, here)
 
     def _drop_stale(self, key: str) -> None:
         """Delete what an interrupted try of ours left under a key whose source has changed since, if it still is that.

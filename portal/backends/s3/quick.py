@@ -116,6 +116,7 @@ def _as_host(bucket: str, place: dict[str, Any]) -> dict[str, Any]:
     address = place["endpoint"].rstrip("/")
     if not place["virtual_hosted_style_request"]:
         address = f"{address}/{bucket}"
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     condition = "header: If-None-Match: *"
     return {"endpoint": address, "virtual_hosted_style_request": True, "copy_if_not_exists": condition}
 
