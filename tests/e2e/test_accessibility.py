@@ -229,6 +229,27 @@ def test_every_page_can_be_used_by_everybody(open_as: OpenAs, scene: Scene, exam
     assert not faults, "\n".join(faults)
 
 
+#: How many colours and the like are on their way just after the theme has changed, and a frame later.
+MOVING = """
+async () => {
+  const count = () => document.getAnimations().filter((animation) => animation instanceof CSSTransition).length;
+  const counts = [];
+  for (let frame = 0; frame < 3; frame += 1) {
+    await new Promise(requestAnimationFrame);
+    counts.push(count());
+  }
+  return counts;
+}
+"""
+
+
+def test_who_wants_less_motion_sees_another_theme_at_once(open_as: OpenAs, scene: Scene) -> None:
+    page = open_as("ada", reduced_motion="reduce")
+    page.goto(f"{scene.url}/infrastructure")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(MOVING) == [0, 0, 0]
+
+
 def test_every_form_that_complains_can_be_used_by_everybody(open_as: OpenAs, scene: Scene) -> None:
     page = open_as("ada", reduced_motion="reduce")
     faults = []
