@@ -56,11 +56,27 @@ def sign_in(page: Page, url: str, handle: str = "ada") -> None:
     page.wait_for_url("**/infrastructure")
 
 
+#: Until what has just changed is painted and nothing moves any more but what moves for ever.
+_SETTLED = """
+async () => {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+  const ends = (animation) => Number.isFinite(animation.effect.getComputedTiming().endTime);
+  await Promise.allSettled(document.getAnimations().filter(ends).map((animation) => animation.finished));
+}
+"""
+
+
+def settle(page: Page) -> None:
+    """Wait until the page stands still: half a toast has half its contrast."""
+    page.evaluate(_SETTLED)
+
+
 def axe_findings(page: Page, *rules: str) -> list[str]:
     """Return what axe-core finds on the page as it stands: rule, impact and the first element each. No rules: all."""
     if not page.evaluate("() => 'axe' in window"):
         # The policy allows no inline script; evaluating in the page is not one.
         page.evaluate(AXE.read_text())
+    settle(page)
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)

@@ -10,7 +10,7 @@ from portal.planning.states import MigrationState
 from portal.services import connections, migrations, one_time_links
 from portal.services.work import Work
 from portal.values import MARKER_KEY, ConnectionKind
-from tests.e2e.browser import NARROW, WIDE, axe_findings, scrolls_sideways
+from tests.e2e.browser import NARROW, WIDE, axe_findings, scrolls_sideways, settle
 from tests.e2e.conftest import OpenAs
 from tests.e2e.scene import Scene, Wish, fill
 from tests.servers import S3Server
@@ -187,16 +187,6 @@ NARROW_RULES = (
 )
 
 
-#: Until the new colours and widths are painted and no colour is on its way any more.
-SETTLED = """
-async () => {
-  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
-  const changing = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-  await Promise.allSettled(changing.map((animation) => animation.finished));
-}
-"""
-
-
 def faults_of(page: Page) -> list[str]:
     """Return all that is wrong with the open page: light and wide, then dark and narrow."""
     found = axe_findings(page)
@@ -206,7 +196,7 @@ def faults_of(page: Page) -> list[str]:
         found.append(f"title: {page.title()}")
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size(NARROW)
-    page.evaluate(SETTLED)
+    settle(page)
     if scrolls_sideways(page):
         found.append("scrolls sideways at 360 px")
     # The whole page in one window: what lies under the docked buttons just now is no fault, since it scrolls.
