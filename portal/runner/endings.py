@@ -56,7 +56,7 @@ def _rolled_back_words(facts: Facts) -> str:
 
 def clean_up(drive: Drive, facts: Facts) -> None:
     """End a cancelled migration: temporaries go, and a marker that a cut-over had copied; objects stay."""
-    problems = []
+    problems, passes = [], int(facts.plan.get("pass", 0))
     with drive.writing() as held:
         tags = tuple(
             shard_tag(held.migration.uid, *shard) for shard in ledger.open_shards(held.work.session, held.migration.id)
@@ -65,9 +65,9 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         (remove_temporaries, (facts.ends.target, tags, facts.storage_uid)),
         (remove_marker, (facts.ends.target, facts.storage_uid)),
     ):
-        if call is remove_temporaries and not tags and "pass" in facts.plan:
-            continue  # before there is a plan, a probe may have been left
-        if call is remove_marker and int(facts.plan.get("pass", 0)) < 2:
+        if call is remove_temporaries and not tags and passes == 1:
+            continue  # before there is a plan a probe may have been left, in a fence half a marker
+        if call is remove_marker and passes < 2:
             continue  # a marker is copied in a fence only, which begins another pass
         answer = drive.run(call, *arguments, is_short=True)
         if answer.error:

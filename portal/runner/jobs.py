@@ -109,6 +109,11 @@ class Aims:
     doors: tuple[RegistryDoor, ...] = ()
 
 
+def own_tag(storage_uid: str) -> str:
+    """Return the tag of what a move writes at the target beside its shards: a probe, the marker."""
+    return f"move-{storage_uid}"
+
+
 def guarded(call: Callable[..., Any], *arguments: Any) -> Answer:
     """Return what `call` gives, its errors as a value."""
     try:
@@ -135,7 +140,7 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
     with (
         _made_for(ends.target),
         opened(ends.source, timeouts=BULK) as source,
-        opened(ends.target, timeouts=BULK) as target,
+        opened(ends.target, timeouts=BULK, tag=own_tag(aims.storage_uid)) as target,
     ):
         if not moves_database and not is_repoint:
             _refuse_database(source)
@@ -198,6 +203,7 @@ def _probe(target: Backend, storage_uid: str) -> None:
         raise Refused(f"{target.root} can only be read.", hint="Choose a bucket or a folder.")
     key = probe_key(storage_uid)
     target.remove_probe(storage_uid)
+    target.remove_temporaries(own_tag(storage_uid))
     try:
         target.write(key, [_PROBE], size_bytes=len(_PROBE))
         with target.open_read(key) as stream:
@@ -272,7 +278,9 @@ def copy_marker(ends: Ends, storage_uid: str) -> bool:
         Refused: the target is marked as another location's.
         ContentMismatch: it reads back differently.
     """
-    with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK) as target:
+    tag = own_tag(storage_uid)
+    with opened(ends.source, timeouts=BULK) as source, opened(ends.target, timeouts=BULK, tag=tag) as target:
+        target.remove_temporaries(tag)
         marker = read_marker(source)
         if marker is not None and read_marker(target) == marker:
             return True
@@ -300,4 +308,4 @@ def remove_temporaries(door: Door, tags: tuple[str, ...], storage_uid: str) -> i
     with opened(door, timeouts=BULK) as backend:
         for name in (storage_uid, checksum_probe(storage_uid)):
             backend.remove_probe(name)
-        return sum(backend.remove_temporaries(tag) for tag in tags)
+        return sum(backend.remove_temporaries(tag) for tag in (own_tag(storage_uid), *tags))

@@ -10,6 +10,7 @@ import pytest
 
 from portal.planning.states import MigrationState as State
 from portal.runner.drive import Drive, Facts
+from portal.runner.jobs import own_tag
 from portal.runner.shards import shard_tag
 from portal.runner.switching import switch, way_of
 from portal.services import migrations
@@ -62,7 +63,8 @@ def test_what_a_killed_probe_left_at_the_target_is_removed_by_the_next_check(
     moves: Moves, source: Path, local_base: Path
 ) -> None:
     storage = moves.register(source)
-    fill(local_base / "new", {f".lamindb/_probe/{storage}": b"left by a kill"})
+    left = (f".lamindb/_probe/{storage}", f".lamindb/_portal/{own_tag(storage)}/0123")
+    fill(local_base / "new", dict.fromkeys(left, b"left by a kill"))
     assert moves.state(moves.plan(storage, local_base / "new")) is State.PLANNED
     assert contents(local_base / "new") == {}
 

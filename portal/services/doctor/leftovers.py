@@ -29,8 +29,12 @@ _ROOT_SECONDS, _ALL_SECONDS = 5.0, 60.0
 #: No check of a location lasts so long.
 _CHECKED = timedelta(hours=1)
 
-#: Tags and names of probes as checks of locations give them (`services/trials.py`, `services/marking.py`).
-_OF_CHECK = {"temporaries": re.compile(r"marker|probe-[0-9a-f]{8}"), "probe": re.compile(r"[0-9a-f]{32}")}
+#: Tags and names of probes as checks of locations and the short jobs of moves give them (`services/trials.py`,
+#: `services/marking.py`, `runner/jobs.py`; `untagged`: the latter, before they had a tag).
+_OF_CHECK = {
+    "temporaries": re.compile(r"marker|untagged|probe-[0-9a-f]{8}|move-[0-9A-Za-z]+"),
+    "probe": re.compile(r"[0-9a-f]{32}"),
+}
 
 #: Tags as runners give them (`runner/shards.py`); probes as `runner/jobs.py` and `Backend.prove`.
 _OF_MOVE = {

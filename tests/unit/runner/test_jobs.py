@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from portal.backends.local.writing import temporary_parts
 from portal.errors import Refused, WrongRegion
 from portal.planning.roots import local_root
-from portal.runner.jobs import Aims, Ends, copy_marker, guarded, inspect, remove_marker
+from portal.runner.jobs import Aims, Ends, copy_marker, guarded, inspect, own_tag, remove_marker, remove_temporaries
 from portal.services.reach import Door
 from portal.values import MARKER_KEY
 
@@ -46,6 +47,32 @@ def test_a_marker_is_copied_as_it_is_and_a_second_time_changes_nothing(tmp_path:
     assert copy_marker(ends, "abcdefghijkl") is True
     assert copy_marker(ends, "abcdefghijkl") is True
     assert (tmp_path / "new" / MARKER_KEY).read_bytes() == written
+
+
+def test_what_a_move_writes_beside_its_shards_is_found_again_after_a_kill(
+    tmp_path: Path, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark(tmp_path, "old", "abcdefghijkl")
+    tags: list[str] = []
+
+    def noted(tag: str) -> list[str]:
+        tags.append(tag)
+        return temporary_parts(tag)
+
+    monkeypatch.setattr("portal.backends.local.writing.temporary_parts", noted)
+    inspect(ends, Aims("abcdefghijkl"))
+    copy_marker(ends, "abcdefghijkl")
+    assert set(tags) == {own_tag("abcdefghijkl")}
+    left = tmp_path / "new" / ".lamindb/_portal" / own_tag("abcdefghijkl") / "0123"
+    for tidy in (
+        lambda: inspect(ends, Aims("abcdefghijkl")),
+        lambda: copy_marker(ends, "abcdefghijkl"),
+        lambda: remove_temporaries(ends.target, (), "abcdefghijkl"),
+    ):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"left by a kill")
+        tidy()
+        assert not left.exists()
 
 
 def test_without_a_marker_there_is_none_to_copy(tmp_path: Path, ends: Ends) -> None:
