@@ -200,7 +200,8 @@ def test_what_a_check_left_is_nobodys_after_an_hour_and_not_before(
 ) -> None:
     fill(local_base / "cells")
     moves.register(local_base / "cells")
-    left = [local_base / "cells/.lamindb/_probe" / ("ab" * 16), local_base / "cells/.lamindb/_portal/probe-abababab/x"]
+    names = ("_probe/" + "ab" * 16, "_portal/probe-abababab/x", "_portal/move-abcdefghijkl/x", "_portal/untagged/x")
+    left = [local_base / "cells/.lamindb" / name for name in names]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"left")
