@@ -14,6 +14,19 @@ depends_on = None
 
 def upgrade() -> None:
     """Make the tables and add the columns."""
+    _make_reference()
+    _make_registry()
+    _make_intent()
+    op.add_column("migration", sa.Column("strategy", sa.String(length=12), server_default="rewrite", nullable=False))
+    op.add_column(
+        "migration", sa.Column("leaves_unreferenced", sa.Boolean(), server_default=sa.false(), nullable=False)
+    )
+    op.add_column("migration", sa.Column("takes_rot", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("migration", sa.Column("target_storage_uid", sa.String(length=12)))
+    op.add_column("migration", sa.Column("sweep_at", sa.DateTime(timezone=True)))
+
+
+def _make_reference() -> None:
     op.create_table(
         "reference",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -38,6 +51,8 @@ def upgrade() -> None:
     with op.batch_alter_table("reference", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_reference_storage_id"), ["storage_id"], unique=False)
 
+
+def _make_registry() -> None:
     op.create_table(
         "registry",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -75,6 +90,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("identity", "instance_uid", name=op.f("uq_registry_identity_instance_uid")),
         sa.UniqueConstraint("instance_id", name=op.f("uq_registry_instance_id")),
     )
+
+
+def _make_intent() -> None:
     op.create_table(
         "intent",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -98,14 +116,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("intent", schema=None) as batch_op:
         batch_op.create_index("ix_intent_migration", ["migration_id", "direction", "number"], unique=False)
-
-    op.add_column("migration", sa.Column("strategy", sa.String(length=12), server_default="rewrite", nullable=False))
-    op.add_column(
-        "migration", sa.Column("leaves_unreferenced", sa.Boolean(), server_default=sa.false(), nullable=False)
-    )
-    op.add_column("migration", sa.Column("takes_rot", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.add_column("migration", sa.Column("target_storage_uid", sa.String(length=12)))
-    op.add_column("migration", sa.Column("sweep_at", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
