@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.config import MOST_SESSION_HOURS
 from portal.errors import SignInFailed
@@ -54,9 +53,7 @@ def sign_in_succeeded(work: Work, account_uid: str) -> Account:
 
 def sign_out(work: Work, session_uid: str) -> None:
     """End one session of the actor for good: whoever still has its cookie is not signed in by it."""
-    insert = sqlite.insert if work.settings.is_sqlite else postgresql.insert
-    ended = insert(EndedSession).values(uid=session_uid, ended_at=work.now)
-    work.session.execute(ended.on_conflict_do_nothing())
+    work.insert_once(EndedSession, uid=session_uid, ended_at=work.now)
     work.session.execute(delete(EndedSession).where(EndedSession.ended_at < work.now - _KEPT))
     account = work.session.scalars(select(Account).where(Account.id == work.actor.account_id)).one()
     record(work, "account.signed-out", account)

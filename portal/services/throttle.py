@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.errors import Throttled
 from portal.models import Throttle
@@ -44,9 +43,7 @@ def take(work: Work, limit: Limit, subject: str) -> None:
 
 def _lock_bucket(work: Work, key: str, limit: Limit) -> Throttle:
     """Return the bucket, held until the transaction ends: tries that arrive together each take a token of their own."""
-    insert = sqlite.insert if work.settings.is_sqlite else postgresql.insert
-    full = insert(Throttle).values(bucket=key, tokens=float(limit.burst), updated_at=work.now)
-    work.session.execute(full.on_conflict_do_nothing())
+    work.insert_once(Throttle, bucket=key, tokens=float(limit.burst), updated_at=work.now)
     query = select(Throttle).where(Throttle.bucket == key).with_for_update()
     return work.session.scalars(query.execution_options(populate_existing=True)).one()
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from portal.config import Settings
+from portal.models import Base
 from portal.services.vault import Vault
 from portal.values import Actor
 
@@ -27,3 +29,8 @@ class Work:
     now: datetime
     settings: Settings
     vault: Vault
+
+    def insert_once(self, table: type[Base], **values: object) -> None:
+        """Insert a row, unless one with its key is there: then that one stays as it is, whoever was first."""
+        insert = sqlite.insert if self.settings.is_sqlite else postgresql.insert
+        self.session.execute(insert(table).values(**values).on_conflict_do_nothing())
