@@ -144,6 +144,11 @@ def _read_text(backend: Backend, key: str) -> str | None:
         return None
     if len(data) > _MOST_BYTES:
         raise ContentMismatch(f"{key} is too large to be a marker.", hint="Look at what is stored under that name.")
+    if data.lstrip().startswith(b"<"):
+        raise ContentMismatch(
+            f"{key} holds a web page or an error, no marker.",
+            hint="A proxy may have answered for the server. Look at what is stored under that name.",
+        )
     return data.decode("utf-8", "replace")
 
 

@@ -77,6 +77,14 @@ def test_a_large_file_is_no_marker(backend: MemoryBackend) -> None:
         read_marker(backend)
 
 
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html>\n<title>Sign in</title>", b" \n<?xml version='1.0'?><Error/>"])
+def test_a_page_in_a_markers_place_is_no_marker(backend: MemoryBackend, page: bytes) -> None:
+    backend.objects[MARKER_KEY] = page
+    with pytest.raises(ContentMismatch) as caught:
+        read_marker(backend)
+    assert caught.value.hint == "A proxy may have answered for the server. Look at what is stored under that name."
+
+
 class Losing(MemoryBackend):
     """A root that loses the last byte of what it is given."""
 
