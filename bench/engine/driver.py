@@ -125,7 +125,7 @@ class Drive:
             plan_path=files.plan,
             copy_path=files.copy,
             verify_path=files.verify,
-            progress_path=files.progress,
+            progress_path=files.copy_progress,
             stop_path=f"{self.task.ledger}/stop",
             source_access=self.access,
             target_access=self.access,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,11 +17,11 @@ from portal.runner.controls import Sharing, forgiven_of
 from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Held, Interrupted
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
-from portal.services.migrations.ledger import BACK, COPIED, VERIFIED, ShardRow
+from portal.services.migrations.ledger import BACK, COPIED, COPYING, VERIFIED, ShardRow
 from portal.transfer.control import Progress, read_progress
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult
-from portal.transfer.shards import shard_files
+from portal.transfer.shards import ShardFiles, shard_files
 from portal.transfer.verify import verify_shard
 
 
@@ -100,6 +101,10 @@ class Meter:
         self._most = {key: max(numbers[key], self._most.get(key, 0)) for key in (f"{name}_count", f"{name}_bytes")}
         pace = self._pace(numbers | self._most)
         return {**numbers, **(self._most if under_way else {}), **pace}
+
+    def go_on(self, shard_id: int, seen: Progress) -> None:
+        """Take how far a shard was when it was broken off."""
+        self._furthest[shard_id] = self._further(shard_id, seen)
 
     def _further(self, shard_id: int, seen: Progress) -> Progress:
         """Return what is known of a shard under way: never less than before, never more than it holds."""
@@ -181,7 +186,15 @@ class ShardRun:
                 ledger.mark_copying(held.work.session, ids, self._drive.lease.epoch, held.work.now)
         self._sharing.tell(len(self._open) + len(rows), self._meter.error_count)
         for row in rows:
+            self._go_on_counting(row)
             self._open[self._drive.tools.executor.submit(self._which.call, self._job(row))] = row
+
+    def _go_on_counting(self, row: ShardRow) -> None:
+        """Let the numbers of a shard that was broken off go on from there; its failures are counted anew."""
+        path = self._progress_path(row)
+        if row.state == COPYING or not self._which.is_copy:
+            self._meter.go_on(row.id, read_progress(path))
+        Path(path).unlink(missing_ok=True)
 
     def _collect(self, seconds: float) -> None:
         for future in wait(self._open, seconds, FIRST_COMPLETED).done:
@@ -251,7 +264,7 @@ class ShardRun:
 
     def _report(self, held: Held) -> None:
         """Write how far the pass is, and its pace."""
-        under_way = {row.id: self._files(row).progress for row in self._open.values()}
+        under_way = {row.id: self._progress_path(row) for row in self._open.values()}
         numbers = self._meter.report(under_way, is_copy=self._which.is_copy)
         held.migration.progress = numbers
         rates = self._rates.add(held.work.now.timestamp(), *self._meter.done)
@@ -263,9 +276,13 @@ class ShardRun:
     def _ledger(self) -> str:
         return str(self._drive.tools.settings.ledger_dir)
 
-    def _files(self, row: ShardRow) -> Any:
+    def _files(self, row: ShardRow) -> ShardFiles:
         folder = f"{self._ledger}/{self._drive.folder}"
         return shard_files(folder, self._which.direction, self._which.number, row.number)
+
+    def _progress_path(self, row: ShardRow) -> str:
+        files = self._files(row)
+        return files.copy_progress if self._which.is_copy else files.verify_progress
 
     def _job(self, row: ShardRow) -> ShardJob:
         files, ends = self._files(row), self._which.ends
@@ -280,7 +297,7 @@ class ShardRun:
             source_access=ends.source.access,
             target_access=ends.target.access,
             stop_path=str(self._drive.stop_path),
-            progress_path=files.progress,
+            progress_path=self._progress_path(row),
             limits_path=self._sharing.path,
             options=ShardOptions(
                 takes_rot=self._which.takes_rot,

@@ -113,16 +113,17 @@ class Control:
     def add(self, *, object_count: int = 0, total_bytes: int = 0) -> None:
         """Count what was done, and write the counters when it is time.
 
-        Bytes are slowed to the limit: the call returns when the next ones may be moved, or the shard has ended.
+        Bytes are slowed to the limit: they count, and the call returns, when the next ones may be moved or the shard
+        has ended.
         """
+        if total_bytes and self._limits_path:
+            self._slow_down(total_bytes)
         with self._lock:
             self._objects += object_count
             self._bytes += total_bytes
             if self._progress_path and monotonic() - self._written_at > _WRITE_SECONDS:
                 self._written_at = monotonic()
                 self._write(self._progress_path)
-        if total_bytes and self._limits_path:
-            self._slow_down(total_bytes)
 
     def most_threads(self, usual: int) -> int:
         """Return how many threads a shard needs, so that a raised limit finds some; without limits, `usual`."""

@@ -32,15 +32,16 @@ class ShardFiles:
     plan: str
     copy: str
     verify: str
-    progress: str
+    copy_progress: str
+    verify_progress: str
 
 
 def shard_files(folder: str, direction: str, pass_number: int, number: int) -> ShardFiles:
     """Return where a shard's files lie below a migration's `folder`; `direction` is `forward` or `back`."""
     base = PurePosixPath(folder) / f"{direction}-{pass_number:03}"
-    names = (f"{kind}-{number:07}" for kind in ("plan", "copy", "verify", "progress"))
-    plan, copy, verify, progress = (str(base / name) for name in names)
-    return ShardFiles(f"{plan}.jsonl.gz", f"{copy}.jsonl.gz", f"{verify}.jsonl.gz", f"{progress}.json")
+    segments = (f"{base / kind}-{number:07}.jsonl.gz" for kind in ("plan", "copy", "verify"))
+    progress = (f"{base / kind}-{number:07}.json" for kind in ("progress-copy", "progress-verify"))
+    return ShardFiles(*segments, *progress)
 
 
 def write_plan(files: ShardFiles, shard: PlannedShard) -> Segment:

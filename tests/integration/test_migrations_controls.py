@@ -187,6 +187,24 @@ def test_beyond_the_error_budget_it_stops_and_keeps_what_is_good(moves: Moves, s
 
 
 @ON_SQLITE
+def test_what_failed_to_be_copied_does_not_count_once_more_while_it_is_verified(moves: Moves, local_base: Path) -> None:
+    """Fails on 8 objects of a budget of 10; verifying is slow enough for the counters to be looked at."""
+    fill(local_base / "many", {f"part-{number:04}.bin": bytes([number % 256]) * 5_000 for number in range(600)})
+    uid = moves.plan(moves.register(local_base / "many"), local_base / "new")
+    for number in range(200, 400, 25):
+        (local_base / f"new/part-{number:04}.bin").mkdir(parents=True)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, migrations.Limits(errors=10))
+        migrations.start(work, uid)
+    moves.drive_until(State.VERIFYING)
+    with moves.portal.write_as("ada") as work:
+        migrations.set_limits(work, uid, migrations.Limits(errors=10, bandwidth=1_500_000))
+    moves.drive()
+    view = moves.view(uid)
+    assert (view.state, view.attention_count) == (State.NEEDS_ATTENTION, 8), view.message
+    assert "error budget" not in view.message
+
+
 def test_a_retry_has_the_whole_error_budget_again(moves: Moves, source: Path, local_base: Path) -> None:
     new = local_base / "new"
     fill(new, DIFFERENT)

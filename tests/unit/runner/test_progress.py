@@ -7,6 +7,7 @@ import pytest
 
 from portal.runner.shards import Meter
 from portal.services.migrations.ledger import COPIED, PLANNED, VERIFIED, ShardRow
+from portal.transfer.control import read_progress
 
 
 def write_progress(path: Path, object_count: int, total_bytes: int) -> str:
@@ -69,3 +70,13 @@ def test_a_shard_with_objects_that_need_a_look_is_no_pace_backwards(tmp_path: Pa
     write_progress(tmp_path / "2", 5, 500)
     numbers = meter.report(under_way, is_copy=True)
     assert (numbers["copied_count"], numbers["copied_bytes"]) == meter.done == (11, 1_100)
+
+
+def test_a_shard_that_was_broken_off_goes_on_counting_and_its_failures_begin_anew(tmp_path: Path) -> None:
+    meter, path = Meter([planned(1)]), tmp_path / "1"
+    path.write_text(json.dumps({"object_count": 6, "total_bytes": 600, "failure_count": 3}))
+    meter.go_on(1, read_progress(str(path)))
+    numbers = meter.report({1: str(tmp_path / "none")}, is_copy=True)
+    assert (numbers["copied_count"], numbers["copied_bytes"], meter.error_count) == (6, 600, 0)
+    numbers = meter.report({1: write_progress(path, 2, 200)}, is_copy=True)
+    assert (numbers["copied_count"], numbers["copied_bytes"]) == (6, 600)

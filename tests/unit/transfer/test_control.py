@@ -59,6 +59,22 @@ def test_a_limit_that_is_lifted_ends_a_wait_under_way_at_once(tmp_path: Path) ->
     assert seconds_for(control, 1, 1_000_000) < 20
 
 
+def test_bytes_that_wait_for_the_limit_do_not_count_yet(tmp_path: Path) -> None:
+    path, progress = str(tmp_path / "limits.json"), str(tmp_path / "progress.json")
+    write_limits(path, Limits(bytes_per_second=1000))
+    control = Control(None, progress, 9, path)
+    waiting = threading.Thread(target=control.add, kwargs={"total_bytes": 1_000_000})
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    control.finish()
+    assert read_progress(progress).total_bytes == 0
+    control.abandon()
+    waiting.join()
+    control.finish()
+    assert read_progress(progress).total_bytes == 1_000_000
+
+
 def test_a_limit_set_in_mid_shard_is_heeded(tmp_path: Path) -> None:
     path = str(tmp_path / "limits.json")
     control = Control(None, None, 9, path)

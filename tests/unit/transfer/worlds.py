@@ -87,7 +87,7 @@ class Move:
             plan_path=files.plan,
             copy_path=files.copy,
             verify_path=files.verify,
-            progress_path=files.progress,
+            progress_path=files.copy_progress,
             stop_path=str(self.folder / "stop"),
             source_access=self.accesses.get(source),
             target_access=self.accesses.get(target),
