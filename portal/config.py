@@ -50,7 +50,11 @@ SETTINGS: tuple[Setting, ...] = (
         "1000",
         "Failing objects after which a move stops for attention, unless it has its own number.",
     ),
-    Setting("PORTAL_QUIET_HOURS", "24", "Hours without anything new at the old root before a move can be released."),
+    Setting(
+        "PORTAL_QUIET_HOURS",
+        "24",
+        "Hours after the cut-over without anything new at the old root before a move can be released.",
+    ),
     Setting("PORTAL_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR; logs are JSON lines on stderr."),
     Setting("PORTAL_ACCOUNT", "none", "Handle the command line acts as when `--as` is not given."),
     Setting("PORTAL_PASSWORD", "asked for", "Password for `portal account add`, so that scripts need no prompt."),

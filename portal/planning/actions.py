@@ -6,6 +6,7 @@ An act never overwrites: at most it takes away what this migration wrote itself,
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from portal.planning.keys import KeyRules, Reason, exclusion_of
 from portal.planning.listings import Entry
@@ -17,7 +18,7 @@ class Act(StrEnum):
 
     #: The target has nothing under the key: write it.
     COPY = "copy"
-    #: The target has an object of the same size: hash both sides.
+    #: The target has an object of the same size, or one that an earlier pass wrote: hash both sides.
     PROVE = "prove"
     #: The target has an object of another size: not overwritten, reported.
     CONFLICT = "conflict"
@@ -25,6 +26,10 @@ class Act(StrEnum):
     REMOVE = "remove"
     #: The target's own: left alone, remembered so that a rollback does not take it for new.
     LEAVE = "leave"
+
+
+#: The content lies at the target.
+_IS_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +99,46 @@ def decide_delta(known: ObjectResult | None, source: Entry | None, rules: KeyRul
         return excluded
     if known is None or known.outcome in {Outcome.LEFT, Outcome.REMOVED}:
         return _planned(source, Act.COPY)
-    if is_unchanged(source, known) and known.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
+    if is_unchanged(source, known) and known.outcome in _IS_THERE:
         return None
     return _planned(source, Act.COPY, ours)
 
 
-def decide_rollback(known: ObjectResult | None, now: Entry | None, rules: KeyRules, tag: str) -> Action | None:
+def decide_rollback(
+    known: ObjectResult | None, now: Entry | None, back: ObjectResult | None, rules: KeyRules, tag: str
+) -> Action | None:
     """Return what a rollback copies from the new root back to the old one.
 
-    `known` is the latest result of the move, `now` the new root's listing. What was written since is copied back under
-    its key; what was rewritten since goes beside (see `beside_key`), for a person to decide. What was deleted since
-    stays at the old root: None. `tag` tells this rollback's objects from others'.
+    `known` is the latest result of the move, `now` the new root's listing, `back` the latest result of the way back,
+    which may have stopped before. What was written since is copied back under its key; what was rewritten since goes
+    beside (see `beside_key`), for a person to decide. What was deleted since stays at the old root, unless the way back
+    has brought it there. `tag` tells this rollback's objects from others'.
     """
+    ours = back.digest if back is not None and back.is_ours else None
     if now is None:
-        return None
+        return _planned(back, Act.REMOVE, ours, target_key=back.target_key) if back is not None and ours else None
     if excluded := _excluded(now, rules):
         return excluded
+    if back is not None and back.outcome in _IS_THERE and is_unchanged(now, back):
+        return _planned(now, Act.PROVE, ours, target_key=back.target_key)
     if known is None or known.outcome is Outcome.REMOVED:
-        return _planned(now, Act.COPY)
+        return _planned(now, Act.COPY, ours)
     if is_target_unchanged(now, known):
         return None
-    if known.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
-        return _planned(now, Act.COPY, target_key=beside_key(known.key, tag))
-    return _planned(now, Act.COPY)
+    if known.outcome in _IS_THERE:
+        beside = back.target_key if back is not None and back.target_key else beside_key(known.key, tag)
+        return _planned(now, Act.COPY, ours, target_key=beside)
+    return _planned(now, Act.COPY, ours)
 
 
 def beside_key(key: str, tag: str) -> str:
     """Return the key next to `key` under which a rollback puts what was rewritten since the cut-over."""
     return f"{key}.rewritten-{tag}"
+
+
+def is_beside(key: str, migration_uid: str) -> bool:
+    """Tell whether a rollback of this migration has made the key; its tags begin with the migration's uid."""
+    return f".rewritten-{migration_uid}-" in key
 
 
 def is_unchanged(now: Entry, then: Entry) -> bool:
@@ -133,8 +150,7 @@ def is_unchanged(now: Entry, then: Entry) -> bool:
 
 def is_target_unchanged(now: Entry, known: ObjectResult) -> bool:
     """Tell whether the target still looks as the result says it was left."""
-    has_content = known.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}
-    if has_content and now.size_bytes != known.size_bytes:
+    if known.outcome in _IS_THERE and now.size_bytes != known.size_bytes:
         return False
     return _is_same_version(now.etag, now.modified_at, known.target_etag, known.target_modified_at)
 

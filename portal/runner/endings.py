@@ -76,16 +76,22 @@ def clean_up(drive: Drive, facts: Facts) -> None:
         drive.run(remove_made, made, is_short=True)  # what is in use by now stays
     with drive.writing() as held:
         row = held.migration
-        count = ledger.copied_total(held.work.session, row.id)
+        copied = ledger.copied_by_pass(held.work.session, row.id)
         row.finished_at = held.work.now
         words = "Cancelled before anything was copied."
         if row.started_at is not None:
-            words = f"Cancelled. The source is unchanged.{_kept_words(row.target_root, count, is_cut_off=bool(tags))}"
+            words = f"Cancelled. The source is unchanged.{_kept_words(row.target_root, copied, is_cut_off=bool(tags))}"
         held.move(Event.CANCEL_DONE, words, " ".join(problems))
 
 
-def _kept_words(target_root: str, count: int, *, is_cut_off: bool) -> str:
-    """Say what stays at the target. `is_cut_off`: shards were ended in the middle, and nobody counted theirs."""
-    least = " and more" if count and is_cut_off else ""
-    number = f": {objects(count)}{least}" if count else ""
-    return f" What was copied to {target_root} stays there{number}."
+def _kept_words(target_root: str, copied: dict[int, int], *, is_cut_off: bool) -> str:
+    """Say what stays at the target. `is_cut_off`: shards were ended in the middle, and nobody counted theirs.
+
+    `copied` is by pass. Where several copied something, some of it may be the same object, copied again or removed.
+    """
+    count, words = sum(copied.values()), f" What was copied to {target_root} stays there"
+    if not count or (is_cut_off and len(copied) > 1):
+        return f"{words}."
+    if is_cut_off:
+        return f"{words}: {objects(count)} and more."
+    return f"{words}: {'at most ' if len(copied) > 1 else ''}{objects(count)}."

@@ -21,7 +21,7 @@ from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.ledger import Plan, ShardPlan
 from portal.services.migrations.registry_jobs import look, open_manifest, refuse_database_move
 from portal.services.reach import Door, check_way, opened
-from portal.transfer.scan import SHARD_LIMITS, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
+from portal.transfer.scan import SHARD_LIMITS, Earlier, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 from portal.values import MARKER_KEY, StorageType
@@ -70,9 +70,10 @@ class PlanJob:
     """One pass to plan.
 
     Attributes:
-        kind: the first pass, what changed since, or the way back.
+        kind: the first pass, what changed since, the way back, or a look at the old root after the cut-over.
         ledger: folder of all migrations' segments; `folder` is this one's, relative to it.
-        known: paths of result segments of each pass so far, oldest first, for a delta or the way back.
+        known: paths of result segments of each pass so far, oldest first; `back` those of ways back that stopped.
+        looks_again: on the way back, only what is new or changed since the pass before is planned.
         tag: names a rollback in the keys of rewritten objects.
         stop_path: listing ends as soon as this file exists.
         doors: registries that say what belongs to the source; none for the way back.
@@ -87,6 +88,8 @@ class PlanJob:
     folder: str
     pass_number: int
     known: tuple[tuple[str, ...], ...] = ()
+    back: tuple[tuple[str, ...], ...] = ()
+    looks_again: bool = False
     tag: str = ""
     stop_path: str = ""
     doors: tuple[RegistryDoor, ...] = ()
@@ -245,20 +248,24 @@ def make_plan(job: PlanJob) -> Plan:
             nested=job.nested,
             keeps_to_known=job.keeps_to_known,
         )
-        known = latest_results(job.known)
         if job.kind == "first":
             summary = scan(source, target, options, keep)
         elif job.kind == "delta":
-            summary = scan_delta(source, target, known, options, keep)
-        elif job.kind == "sweep":
-            summary = scan_stragglers(source, target, known, options, keep)
+            summary = scan_delta(source, target, latest_results(job.known), options, keep)
         else:
-            summary = scan_rollback(source, target, known, job.tag, options, keep)
+            scan_late = scan_stragglers if job.kind == "sweep" else scan_rollback
+            summary = scan_late(source, target, earlier_of(job), options, keep)
     return Plan(summary, tuple(shards), tuple(beside[:_MOST_EXAMPLES]), len(beside))
 
 
+def earlier_of(job: PlanJob) -> Earlier:
+    """Return what the move has done before."""
+    return Earlier(latest_results(job.known), latest_results(job.back), job.tag, job.looks_again)
+
+
 def _beside(objects: tuple[PlannedObject, ...]) -> list[str]:
-    return [item.target_key for item in objects if item.target_key]
+    """Return the keys beside others that are new; those of a try before were told then."""
+    return [item.target_key for item in objects if item.target_key and item.ours_digest is None]
 
 
 def refuse_when_stopped(stop_path: str) -> None:

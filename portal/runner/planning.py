@@ -1,6 +1,7 @@
 """Look at both sides and plan passes: the steps in which nothing is copied."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 from portal import database
 from portal.backends.local import remove_made
@@ -97,8 +98,10 @@ def plan_delta(drive: Drive, facts: Facts) -> None:
 
 
 def plan_back(drive: Drive, facts: Facts, number: int) -> None:
-    """Plan what was written at the new root since the cut-over; the second time, look whether more was."""
-    answer = drive.run(make_plan, plan_job(drive, facts, "back", number))
+    """Plan what was written at the new root since the cut-over; once that is back, plan what was written since then."""
+    looks_again = facts.plan.get("planned_back") == number
+    number = number + 1 if looks_again else number
+    answer = drive.run(make_plan, replace(plan_job(drive, facts, "back", number), looks_again=looks_again))
     if answer.error:
         drive.trouble_of(answer)
         return
@@ -107,31 +110,40 @@ def plan_back(drive: Drive, facts: Facts, number: int) -> None:
         drive.trouble(_room(plan.summary), "Make room at the old root, then roll back again.")
         return
     with drive.writing() as held:
-        session, row = held.work.session, held.migration
-        if facts.plan.get("planned_back") == number:
-            if [shard.plan_digest for shard in plan.shards] == ledger.plan_digests(session, row.id, BACK, number):
-                held.note(clean_back=number)
-                return
-            held.note(back_rounds=int(facts.plan.get("back_rounds", 0)) + 1)
-        ledger.replace_plan(session, row, BACK, number, plan, held.work.now)
-        back = {"count": plan.summary.object_count, "bytes": plan.summary.total_bytes}
-        beside = {"count": plan.beside_count, "examples": list(plan.beside)}
-        held.note(planned_back=number, back_summary={**back, "beside": beside})
+        if looks_again and not plan.shards:
+            held.note(clean_back=number - 1, back_summary=_back_summary(plan, facts, Act.LEAVE))
+            return
+        ledger.replace_plan(held.work.session, held.migration, BACK, number, plan, held.work.now)
+        rounds = int(facts.plan.get("back_rounds", 0)) + looks_again
+        summary = _back_summary(plan, facts, Act.COPY)
+        held.note(back=number, planned_back=number, back_rounds=rounds, back_summary=summary)
+
+
+def _back_summary(plan: Plan, facts: Facts, act: Act) -> dict[str, Any]:
+    """Return what goes back, or has gone back, in numbers; `beside` over all passes of all tries."""
+    before = (facts.plan.get("back_summary") or {}).get("beside") or {"count": 0, "examples": []}
+    tally = plan.summary.act(act)
+    beside = {"count": before["count"] + plan.beside_count, "examples": [*before["examples"], *plan.beside][:20]}
+    return {"count": tally.count, "bytes": tally.total_bytes, "beside": beside}
 
 
 def plan_job(drive: Drive, facts: Facts, kind: str, number: int) -> PlanJob:
-    """Return the job that plans a pass of a kind: first, delta or back."""
-    folder = str(drive.tools.settings.ledger_dir)
+    """Return the job that plans a pass of a kind: first, delta, back or sweep."""
+    folder, is_late = str(drive.tools.settings.ledger_dir), kind in {"back", "sweep"}
     with database.read() as session:
         known = ledger.known_paths(session, drive.lease.migration_id, folder)
+        back = ledger.known_paths(session, drive.lease.migration_id, folder, direction=BACK) if is_late else ()
+    # A sweep asks what belongs to the location only where not everything was brought.
+    asks = not is_late or (kind == "sweep" and facts.leaves_unreferenced)
     return PlanJob(
-        kind=kind,  # type: ignore[arg-type]  # one of three literals, all in this file
+        kind=kind,  # type: ignore[arg-type]  # one of four literals, all in this package
         ends=facts.ends.turned() if kind == "back" else facts.ends,
         ledger=folder,
         folder=drive.folder,
         pass_number=number,
         known=() if kind == "first" else known,
-        doors=() if kind in {"back", "sweep"} else facts.doors,
+        back=back,
+        doors=facts.doors if asks else (),
         leaves_unreferenced=facts.leaves_unreferenced,
         nested=tuple(facts.plan.get("nested", ())),
         keeps_to_known=kind == "back" and facts.is_repoint,

@@ -93,7 +93,9 @@ def _prepare(held: Held, event: Event) -> None:
         else:
             row.pass_number += 1
     elif event is _E.ROLL_BACK:
-        number = _rollback_number(held, int(plan.get("back", 0)))
+        last = int(plan.get("back", 0))
+        # One that stopped in the middle goes on; else what went back before is proven anew.
+        number = last if last and _are_open(held, BACK, last) else last + 1
         held.note(back=number, back_rounds=0, clean_back=0)
         forgive(held, BACK, number)
 
@@ -106,13 +108,6 @@ def _has_open_shards(held: Held) -> bool:
 def _are_open(held: Held, direction: str, number: int) -> bool:
     rows = ledger.shards_of(held.work.session, held.migration.id, direction, number)
     return any(row.state != ledger.VERIFIED for row in rows)
-
-
-def _rollback_number(held: Held, last: int) -> int:
-    """Return the number of a rollback: one that stopped goes on, unless an object stands in its way."""
-    if last and (_are_open(held, BACK, last) or not ledger.bad_kinds(held.work.session, held.migration.id)):
-        return last
-    return last + 1
 
 
 def _begin(drive: Drive, _facts: Facts) -> None:
@@ -137,7 +132,7 @@ def _verify(drive: Drive, facts: Facts) -> None:
     if _work_on(drive, facts, is_copy=False) or not look_at_folders(drive, facts):
         return
     with drive.writing() as held:
-        bad = ledger.bad_kinds(held.work.session, held.migration.id)
+        bad = ledger.bad_kinds(held.work.session, held.migration.id, FORWARD)
         deltas = int(facts.plan.get("deltas", 0))
         if PASSING & set(bad) and deltas < MOST_DELTAS and not _is_chosen(facts):
             held.note(deltas=deltas + 1)
@@ -169,7 +164,7 @@ def _fence(drive: Drive, facts: Facts) -> None:
         plan_delta(drive, facts)
     elif _work_on(drive, facts, is_copy=True) or _work_on(drive, facts, is_copy=False):
         return
-    elif bad := _bad(drive):
+    elif bad := _bad(drive, FORWARD):
         drive.trouble(f"{_words(bad)} The location was not switched.", "Retry, then cut over again.")
     elif facts.plan.get("is_clean"):
         if has_manifest(drive, facts):
@@ -185,9 +180,9 @@ def _fence(drive: Drive, facts: Facts) -> None:
             held.migration.pass_number += 1
 
 
-def _bad(drive: Drive) -> dict[str, int]:
+def _bad(drive: Drive, direction: str) -> dict[str, int]:
     with database.read() as session:
-        return ledger.bad_kinds(session, drive.lease.migration_id)
+        return ledger.bad_kinds(session, drive.lease.migration_id, direction)
 
 
 def _settle(drive: Drive, facts: Facts) -> None:
@@ -210,7 +205,8 @@ def _roll_back(drive: Drive, facts: Facts) -> None:
         for is_copy in (True, False):
             if is_open(drive, BACK, number, is_copy=is_copy):
                 return _run(drive, Pass(facts.ends.turned(), BACK, number, is_copy))
-        if bad := _bad(drive):
+        # What changes at the new root meanwhile is found by the next look there.
+        if bad := {kind: count for kind, count in _bad(drive, BACK).items() if kind not in PASSING}:
             return drive.trouble(
                 f"{_words(bad)} The location was not switched back.",
                 "Stop everything that writes to the new root, then roll back again.",

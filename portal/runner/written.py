@@ -5,11 +5,10 @@ from typing import Any, Final
 from portal.backends.base import BULK
 from portal.planning.actions import Act
 from portal.runner.drive import Drive, Facts
-from portal.runner.jobs import PlanJob, refuse_when_stopped
+from portal.runner.jobs import PlanJob, earlier_of, refuse_when_stopped
 from portal.runner.planning import plan_job
 from portal.services.reach import opened
 from portal.transfer.scan import ScanOptions, scan_rollback
-from portal.transfer.segments import latest_results
 from portal.transfer.summary import Tally
 
 #: A larger root is not listed once more every few minutes, only for a number on a page.
@@ -39,5 +38,5 @@ def count_written(job: PlanJob) -> Tally:
         nested=job.nested, check=lambda: refuse_when_stopped(job.stop_path), keeps_to_known=job.keeps_to_known
     )
     with opened(job.ends.source, timeouts=BULK) as new, opened(job.ends.target, timeouts=BULK) as old:
-        summary = scan_rollback(new, old, latest_results(job.known), job.tag, options, lambda _: None)
+        summary = scan_rollback(new, old, earlier_of(job), options, lambda _: None)
     return summary.act(Act.COPY)

@@ -93,6 +93,8 @@ class Copier:
         earlier = self._finished_earlier(item, before, there)
         if earlier is not None:
             return earlier
+        if there is not None and item.act is Act.PROVE and item.ours_digest:
+            return self._compare(item, before, there, is_ours=True)
         if there is not None and item.ours_digest and self._holds(at(item), item.ours_digest):
             # An earlier pass wrote it, and it still is that: it makes room.
             self._target.delete(at(item))

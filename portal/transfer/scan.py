@@ -1,7 +1,7 @@
 """Make a plan: list both roots side by side, decide each key, write the shards. Reads only; nothing is changed.
 
-Three kinds, one for each pass: `scan` for the first, `scan_delta` for what changed since, `scan_rollback` for the way
-back. Memory does not grow with the roots.
+One for each kind of pass: `scan` for the first, `scan_delta` for what changed since, `scan_rollback` for the way back,
+`scan_stragglers` for what came to the old root too late. Memory does not grow with the roots.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -9,9 +9,19 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from portal.backends.base import Backend
-from portal.planning.actions import Act, Action, Excluded, PlannedObject, decide, decide_delta, decide_rollback
+from portal.planning.actions import (
+    Act,
+    Action,
+    Excluded,
+    PlannedObject,
+    decide,
+    decide_delta,
+    decide_rollback,
+    is_beside,
+    is_target_unchanged,
+)
 from portal.planning.keys import FolderClashes, KeyRules, Reason
-from portal.planning.listings import Entry, merge
+from portal.planning.listings import Entry, key_order, merge
 from portal.planning.manifest import Manifest, Wanted
 from portal.planning.outcomes import ObjectResult, Outcome
 from portal.planning.shards import ShardLimits, cut
@@ -49,6 +59,23 @@ class ScanOptions:
     keeps_to_known: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a move has done before a way back, or a look at the old root.
+
+    Attributes:
+        known: the latest results of the move (`segments.latest_results` of every pass so far).
+        back: those of ways back that stopped.
+        tag: names a rollback in the keys of rewritten objects; it begins with the migration's uid.
+        looks_again: what a way back has brought and is unchanged is only counted, as `Act.LEAVE`; else it is proven.
+    """
+
+    known: Iterable[ObjectResult]
+    back: Iterable[ObjectResult] = ()
+    tag: str = ""
+    looks_again: bool = False
+
+
 def scan(source: Backend, target: Backend, options: ScanOptions, write_shard: WriteShard) -> PlanSummary:
     """Plan the first pass: hand each shard to `write_shard` as soon as it is cut, and return the numbers.
 
@@ -81,32 +108,40 @@ def scan_delta(
 
 
 def scan_rollback(
-    new: Backend, old: Backend, known: Iterable[ObjectResult], tag: str, options: ScanOptions, write_shard: WriteShard
+    new: Backend, old: Backend, earlier: Earlier, options: ScanOptions, write_shard: WriteShard
 ) -> PlanSummary:
     """Plan what must go back from the `new` root to the `old` one: written or rewritten there since the cut-over.
 
-    `known` are the latest results of the move; `tag` names this rollback in the keys of rewritten objects. Copy its
-    shards with `ShardJob(source=new, target=old)`.
+    Copy its shards with `ShardJob(source=new, target=old)`.
 
     Raises:
         StorageError: as `scan`.
     """
     rules = key_rules(old, options.nested)
-    actions = (
-        decide_rollback(then, now, rules, tag)
-        for then, now in merge(known, new.list_objects())
-        if then is not None or not options.keeps_to_known
-    )
-    return _write(_held(actions, rules), old, options, write_shard, Counter())
+    counter = Counter()
+
+    def actions() -> Iterator[Action | None]:
+        pairs = merge(earlier.known, new.list_objects())
+        for then, now, back in _with_third(pairs, earlier.back):
+            if then is None and options.keeps_to_known:
+                continue
+            action = decide_rollback(then, now, back, rules, earlier.tag)
+            if earlier.looks_again and isinstance(action, PlannedObject) and action.act is Act.PROVE:
+                counter.plan(replace(action, act=Act.LEAVE))
+            else:
+                yield action
+
+    return _write(_held(actions(), rules), old, options, write_shard, counter)
 
 
 def scan_stragglers(
-    old: Backend, new: Backend, known: Iterable[ObjectResult], options: ScanOptions, write_shard: WriteShard
+    old: Backend, new: Backend, earlier: Earlier, options: ScanOptions, write_shard: WriteShard
 ) -> PlanSummary:
     """Plan what sessions that had not noticed the switch wrote to the `old` root since.
 
     Only keys that the move did not know are brought over. What changed or vanished there is counted in the summary,
     as `planning.actions.Act.CONFLICT` and `REMOVE`, and nothing is done about it: the new root is the one that counts.
+    Nor is anything done about what a way back that stopped has put there.
 
     Raises:
         StorageError: as `scan`.
@@ -114,16 +149,52 @@ def scan_stragglers(
     rules = key_rules(new, options.nested)
     counter = Counter()
 
-    def new_ones() -> Iterator[Action | None]:
-        for then, now in merge(known, old.list_objects()):
+    def new_ones() -> Iterator[tuple[Entry | None, Action | None]]:
+        for then, now in merge(earlier.known, _without_ours(old, earlier)):
             action = decide_delta(then, now, rules)
             is_known = then is not None and then.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}
             if action is None or isinstance(action, Excluded) or not is_known:
-                yield action if not isinstance(action, PlannedObject) or action.act is Act.COPY else None
+                yield now, action if not isinstance(action, PlannedObject) or action.act is Act.COPY else None
             else:
                 counter.plan(replace(action, act=Act.REMOVE if now is None else Act.CONFLICT))
+                yield now, None
 
-    return _write(_held(new_ones(), rules), new, options, write_shard, counter)
+    actions = _referenced(new_ones(), options, counter)
+    return _write(_held(actions, rules), new, options, write_shard, counter)
+
+
+def _without_ours(old: Backend, earlier: Earlier) -> Iterator[Entry]:
+    """Yield what lies at the old root, without what ways back have put there and nobody has touched since."""
+    back = (result for result in earlier.back if result.target_key is None)
+    for brought, now in merge(back, old.list_objects()):
+        if now is None or is_beside(now.key, earlier.tag.partition("-")[0]):
+            continue
+        if brought is None or not is_target_unchanged(now, brought):
+            yield now
+
+
+_Pair = tuple[ObjectResult | None, Entry | None]
+
+
+def _with_third(
+    pairs: Iterable[_Pair], results: Iterable[ObjectResult]
+) -> Iterator[tuple[ObjectResult | None, Entry | None, ObjectResult | None]]:
+    """Merge a third listing into one of pairs; all are in the order of keys."""
+    thirds = iter(results)
+    third = next(thirds, None)
+    for then, now in pairs:
+        key = next(entry.key for entry in (then, now) if entry is not None)
+        while third is not None and key_order(third.key) < key_order(key):
+            yield None, None, third
+            third = next(thirds, None)
+        if third is not None and third.key == key:
+            yield then, now, third
+            third = next(thirds, None)
+        else:
+            yield then, now, None
+    while third is not None:
+        yield None, None, third
+        third = next(thirds, None)
 
 
 def _referenced(

@@ -156,6 +156,8 @@ def sweep(page: MigrationPage) -> list[tuple[str, object]]:
     brought = int(found.get("brought", 0))
     noun = "object" if brought == 1 else "objects"
     pairs.append(("Brought over since the cut-over", f"{format_count(brought)} {noun}"))
+    if found.get("left"):
+        pairs.append(("Not brought over", f"{format_count(found['left'])}, see below what is in the way"))
     if (written_there := _written(page)) is not None:
         pairs.append(("Written at the new root since", _amount(written_there) if written_there["count"] else "nothing"))
     if found.get("last_found_at"):
@@ -198,7 +200,8 @@ def sweep_lists(page: MigrationPage) -> list[tuple[str, list[str]]]:
     """Return the examples of a sweep under their headings."""
     found = (page.view.plan or {}).get("sweep") or {}
     entries = (
-        ("Brought over", "examples"),
+        ("New at the old root since", "examples"),
+        ("Of a name that the new root cannot hold", "unfit"),
         ("Changed at the old root since, not brought over: look at both", "changed"),
         ("Deleted at the old root since, still at the new one", "deleted"),
     )
@@ -217,7 +220,7 @@ def release_words(page: MigrationPage) -> object:
     if page.noise is None:
         return "now"
     if page.noise.until is None:
-        return "after the first look at the old root"
+        return page.noise.when
     return show_when(page.noise.until, page.now, exact=True) + ", if nothing new is found there"
 
 

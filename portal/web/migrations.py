@@ -95,7 +95,7 @@ def _page(uid: str) -> MigrationPage:
 def _mark(page: MigrationPage) -> str:
     mark = f"{page.view.state}:{page.view.wish}:{migration_pace.waiting(page)}"
     # A button waits until the old root is quiet.
-    return f"{mark}:{page.noise.until or 'not looked yet'}" if page.noise else mark
+    return f"{mark}:{page.noise.until or page.noise.when}" if page.noise else mark
 
 
 def _context(page: MigrationPage) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class PortalProcess:
             "PORTAL_LOCAL_BASES": str(self.base),
             "PORTAL_ALLOWED_ENDPOINTS": self.endpoints,
             "PORTAL_HOST": "lab-host",
+            "PORTAL_QUIET_HOURS": "0",
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -197,6 +197,24 @@ class Moves:
         """Cut over with the typed name."""
         return self.wish(migrations.request_cut_over, uid, migrations.CutOver(name, registry_changed=True))
 
+    def sweep(self, uid: str) -> dict[str, Any]:
+        """Let the runner look at the old root now; return what it noted."""
+        with self.row(uid) as row:
+            row.sweep_at = datetime.now(UTC) - timedelta(seconds=1)
+        self.drive()
+        found: dict[str, Any] = (self.view(uid).plan or {})["sweep"]
+        return found
+
+    def let_it_be_quiet(self, uid: str) -> None:
+        """Let the cut-over, and what was found at the old root since, be two days ago."""
+        with self.row(uid) as row:
+            assert row.cut_over_at is not None
+            row.cut_over_at -= timedelta(days=2)
+            sweep = dict((row.plan or {}).get("sweep") or {})
+            if sweep.get("last_found_at"):
+                sweep["last_found_at"] = row.cut_over_at.isoformat()
+            row.plan = {**(row.plan or {}), "sweep": sweep}
+
     def view(self, uid: str) -> MigrationView:
         """Return the migration as ada sees it."""
         with self.portal.read_as("ada") as work:

@@ -46,6 +46,7 @@ def ended(moves: Moves, source: Path, local_base: Path) -> str:
     """A move that was released."""
     made = moves.copy(moves.register(source), local_base / "target")
     moves.cut_over(made, "source")
+    moves.let_it_be_quiet(made)
     assert moves.wish(migrations.release, made).state is State.RELEASED
     return made
 

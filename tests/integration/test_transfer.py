@@ -21,7 +21,7 @@ from portal.planning.outcomes import Level, Outcome, needs_look
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardResult
 from portal.transfer.limits import Limits, write_limits
-from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
+from portal.transfer.scan import Earlier, ScanOptions, scan_delta, scan_rollback
 from portal.transfer.segments import digest_of, latest_results, read_plan, write_segment
 from portal.transfer.verify import verify_shard
 from portal.values import ConnectionKind, Root, StorageType
@@ -135,7 +135,7 @@ def test_a_move_forth_and_back_in_every_direction(
     time.sleep(1.1)
     fill(target.folder, {"since": b"written at the new root", "data/z": b"rewritten at the new root"})
     known = latest_results(forward)
-    scan_rollback(target_backend, source_backend, known, "r1", ScanOptions(), move.writer("back", 1))
+    scan_rollback(target_backend, source_backend, Earlier(known, tag="r1"), ScanOptions(), move.writer("back", 1))
     back = results(result.path for result in run_all(executor, move))
     assert outcomes(back) == {"since": "copied", "data/z": "copied"}
     after = tree(source.folder)

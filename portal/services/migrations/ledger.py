@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.models import Migration, Shard, ShardException
@@ -65,12 +65,11 @@ class ShardRow:
 def replace_plan(
     session: Session, migration: Migration, direction: str, pass_number: int, plan: Plan, now: datetime
 ) -> None:
-    """Write the shards of a planned pass, instead of any of the same; what older passes left open is found anew.
+    """Write the shards of a planned pass, instead of any of the same.
 
-    A plan of chosen objects alone replaces what was open of these.
+    What older passes of its direction left open is found anew; a plan of chosen objects alone replaces these.
     """
-    outdated = delete(ShardException).where(ShardException.migration_id == migration.id)
-    session.execute(outdated.where(ShardException.is_chosen) if plan.is_chosen else outdated)
+    forget_exceptions(session, migration.id, direction, only_chosen=plan.is_chosen)
     old = delete(Shard).where(
         Shard.migration_id == migration.id, Shard.direction == direction, Shard.pass_number == pass_number
     )
@@ -169,21 +168,33 @@ def bad_count(counts: dict[str, Any]) -> int:
     return sum(int(counts.get(outcome.value, 0)) for outcome in BAD)
 
 
-def bad_kinds(session: Session, migration_id: int) -> dict[str, int]:
-    """Return what is open, by kind."""
-    query = (
-        select(ShardException.kind, func.count())
-        .where(ShardException.migration_id == migration_id)
-        .group_by(ShardException.kind)
-    )
-    return dict(session.execute(query).all())
+def bad_kinds(session: Session, migration_id: int, direction: str) -> dict[str, int]:
+    """Return what is open of a direction, by kind."""
+    query = select(ShardException.kind, func.count()).where(_is_of(migration_id, direction))
+    return dict(session.execute(query.group_by(ShardException.kind)).all())
 
 
-def known_paths(session: Session, migration_id: int, ledger: str, after: int = 0) -> tuple[tuple[str, ...], ...]:
+def forget_exceptions(session: Session, migration_id: int, direction: str, *, only_chosen: bool = False) -> None:
+    """Delete what is open of a direction, or what a person chose of it."""
+    gone = delete(ShardException).where(_is_of(migration_id, direction))
+    session.execute(gone.where(ShardException.is_chosen) if only_chosen else gone)
+
+
+def _is_of(migration_id: int, direction: str) -> ColumnElement[bool]:
+    """Return the condition for exceptions of a direction; what is of no shard was said of the way forward."""
+    shards = select(Shard.id).where(Shard.migration_id == migration_id, Shard.direction == direction)
+    of_shards = ShardException.shard_id.in_(shards)
+    found = or_(of_shards, ShardException.shard_id.is_(None)) if direction == FORWARD else of_shards
+    return and_(ShardException.migration_id == migration_id, found)
+
+
+def known_paths(
+    session: Session, migration_id: int, ledger: str, after: int = 0, direction: str = FORWARD
+) -> tuple[tuple[str, ...], ...]:
     """Return the result segments of every pass of the move so far, oldest pass first. `after`: of later ones only."""
     query = (
         select(Shard.pass_number, Shard.verify_path, Shard.copy_path)
-        .where(Shard.migration_id == migration_id, Shard.direction == FORWARD, Shard.pass_number > after)
+        .where(Shard.migration_id == migration_id, Shard.direction == direction, Shard.pass_number > after)
         .order_by(Shard.pass_number, Shard.number)
     )
     passes: dict[int, list[str]] = {}
@@ -207,10 +218,27 @@ def open_shards(session: Session, migration_id: int) -> list[tuple[str, int, int
     return [(direction, pass_number, number) for direction, pass_number, number in session.execute(query)]
 
 
-def copied_total(session: Session, migration_id: int) -> int:
-    """Return how many objects the move itself has written at the target, over all passes."""
-    query = select(Shard.counts).where(Shard.migration_id == migration_id, Shard.direction == FORWARD)
-    return sum(int((counts or {}).get(Outcome.COPIED.value, 0)) for counts in session.scalars(query))
+def copied_by_pass(session: Session, migration_id: int, after: int = 0) -> dict[int, int]:
+    """Return how many objects each pass of the move has written at the target, of passes that wrote any.
+
+    `after`: of later passes only. An object that was copied again counts in each pass that copied it.
+    """
+    query = select(Shard.pass_number, Shard.counts).where(
+        Shard.migration_id == migration_id, Shard.direction == FORWARD, Shard.pass_number > after
+    )
+    found: dict[int, int] = {}
+    for number, counts in session.execute(query):
+        if copied := int((counts or {}).get(Outcome.COPIED.value, 0)):
+            found[number] = found.get(number, 0) + copied
+    return found
+
+
+def open_anew(session: Session, migration_id: int, direction: str, pass_number: int, now: datetime) -> None:
+    """Let a pass be done once more, since a listing found the same to do."""
+    query = update(Shard).where(
+        Shard.migration_id == migration_id, Shard.direction == direction, Shard.pass_number == pass_number
+    )
+    session.execute(query.values(state=PLANNED, updated_at=now))
 
 
 def keep_folders(session: Session, migration_id: int, sentences: Sequence[str], now: datetime) -> None:

@@ -111,6 +111,7 @@ class Desk:
 
     def release(self, migration: str) -> None:
         """End the soak."""
+        self.moves.let_it_be_quiet(migration)
         view = self.moves.wish(migrations.release, migration)
         assert view.state is MigrationState.RELEASED, (view.state, view.message, view.hint)
 

@@ -101,6 +101,7 @@ def test_a_person_moves_a_root_through_the_pages(
     assert ada.post(f"{url}/cut-over", data={"confirm": "cells", "registry_changed": "y"}).status_code == 303
     moves.drive()
     assert moves.state(uid) is State.SOAKING
+    moves.let_it_be_quiet(uid)
     assert "is copied back first and verified" in ada.get(f"{url}/roll-back").text
     assert "nothing is deleted" in ada.get(f"{url}/release").text
     assert ada.post(f"{url}/release").status_code == 303
@@ -179,6 +180,7 @@ def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
     assert f'href="/migrations/{uid}/release"' not in before
     assert "migration-head" not in ada.get(address, headers=HTMX).text
     moves.drive()
+    moves.let_it_be_quiet(uid)
     assert f'href="/migrations/{uid}/release"' in ada.get(address, headers=HTMX).text
 
 

@@ -118,7 +118,35 @@ def test_the_delta_takes_what_changed_since(before: ObjectResult | None, now: Th
 def test_a_rollback_brings_back_what_is_new_and_puts_rewritten_objects_beside(
     before: ObjectResult | None, now: Thing | None, expected: str
 ) -> None:
-    assert str(decide_rollback(before, now, LOCAL, "r1")) == expected
+    assert str(decide_rollback(before, now, None, LOCAL, "r1")) == expected
+
+
+BESIDE = "a.rewritten-r1"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "back", "expected"),
+    [
+        (None, A, known(Outcome.COPIED), "prove a over ours"),
+        (None, A, known(Outcome.ALREADY_EQUAL, is_ours=False), "prove a"),
+        (None, Thing("a", modified_at=LATER), known(Outcome.COPIED), "copy a over ours"),
+        (None, Thing("a", modified_at=LATER), known(Outcome.ALREADY_EQUAL, is_ours=False), "copy a"),
+        (None, None, known(Outcome.COPIED), "remove a"),
+        (None, None, known(Outcome.ALREADY_EQUAL, is_ours=False), "None"),
+        (None, A, known(Outcome.FAILED, is_ours=False), "copy a"),
+        (
+            known(Outcome.COPIED),
+            Thing("a", modified_at=LATER),
+            known(Outcome.COPIED, target_key=BESIDE),
+            f"copy a as {BESIDE} over ours",
+        ),
+        (known(Outcome.COPIED), None, known(Outcome.COPIED, target_key=BESIDE), f"remove a as {BESIDE}"),
+    ],
+)
+def test_a_rollback_goes_on_from_one_that_stopped(
+    before: ObjectResult | None, now: Thing | None, back: ObjectResult | None, expected: str
+) -> None:
+    assert str(decide_rollback(before, now, back, LOCAL, "r2")) == expected
 
 
 def test_it_notices_a_key_that_is_object_and_folder_at_once() -> None:

@@ -18,7 +18,7 @@ from portal.planning.actions import Act, PlannedObject
 from portal.transfer.control import read_progress
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd
-from portal.transfer.scan import ScanOptions, scan_delta, scan_rollback
+from portal.transfer.scan import Earlier, ScanOptions, scan_delta, scan_rollback
 from portal.transfer.segments import latest_results, read_results
 from portal.transfer.verify import verify_shard
 from portal.values import Root
@@ -500,7 +500,7 @@ def test_a_rollback_brings_back_what_is_new_and_never_overwrites(tmp_path: Path)
     world.target.objects.update({"a": b"rewritten", "new": b"n", "both": b"x"})
     del world.target.objects["b"]
     world.source.objects["both"] = b"straggler"
-    scan_rollback(world.target, world.source, known, "r1", ScanOptions(), move.writer("back", 1))
+    scan_rollback(world.target, world.source, Earlier(known, tag="r1"), ScanOptions(), move.writer("back", 1))
     move.copy()
     assert outcomes(move.verify()) == {"a": "copied", "new": "copied", "both": "conflict"}
     assert world.source.objects == {

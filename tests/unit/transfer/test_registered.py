@@ -10,7 +10,7 @@ from portal.lamindb.hashes import encode
 from portal.planning.manifest import Manifest, Recorded, Wanted
 from portal.planning.outcomes import ObjectResult, Outcome
 from portal.transfer.jobs import summarise
-from portal.transfer.scan import ScanOptions, scan_stragglers
+from portal.transfer.scan import Earlier, ScanOptions, scan_stragglers
 from portal.transfer.segments import decode_result, read_plan
 from portal.transfer.segments import encode as encode_line
 from portal.transfer.summary import summary_from
@@ -119,7 +119,7 @@ def test_only_new_keys_of_the_old_root_are_brought_over(tmp_path: Path) -> None:
     world.source.delete("deleted")
     world.source.replace("changed", b"22")
     world.source.replace("straggler", b"333")
-    summary = scan_stragglers(world.source, world.target, known, ScanOptions(), move.writer("forward", 2))
+    summary = scan_stragglers(world.source, world.target, Earlier(known), ScanOptions(), move.writer("forward", 2))
     assert [str(item) for item in read_plan(move.jobs[0].plan_path)] == ["copy straggler"]
     assert summary.acts["conflict"].examples == ("changed",)
     assert summary.acts["remove"].examples == ("deleted",)

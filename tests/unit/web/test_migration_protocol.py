@@ -131,7 +131,7 @@ def test_what_is_changed_in_an_instance_is_said(row: InstanceRow, strategy: str,
 def test_sweeps_are_told_while_it_soaks_and_the_old_root_is_left() -> None:
     assert migration_protocol.sweep(page(state=State.RELEASED)) == []
     assert migration_protocol.sweep(page(state=State.SOAKING, strategy="repoint")) == []
-    noise = Noise("", "", None)
+    noise = Noise("", "", None, "after the first look at the old root")
     shown = dict(migration_protocol.sweep(page(state=State.SOAKING, noise=noise)))
     assert (shown["Last looked at"], shown["Can be released"]) == ("not yet", "after the first look at the old root")
     due = page(state=State.SOAKING, noise=noise, sweep_at=NOON - timedelta(seconds=1))
