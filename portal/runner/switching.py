@@ -22,7 +22,7 @@ from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.intents import DECIDE, FOLLOW, PORTAL, IntentRow, Step
 from portal.services.migrations.ledger import BACK, FORWARD
 from portal.services.migrations.registry_jobs import read_rows
-from portal.services.migrations.switch import note_registry, point_to
+from portal.services.migrations.switch import note_registry, point_to, require_target
 from portal.services.migrations.switch_jobs import Switch
 from portal.services.migrations.witness import witness_of
 
@@ -104,30 +104,47 @@ def _has_copied_marker(drive: Drive, facts: Facts, way: Way) -> bool:
 
 def _write_intents(drive: Drive, facts: Facts, way: Way) -> list[IntentRow] | None:
     """Write the attempt down; None where it may not begin any more, which has been said."""
-    answer = drive.run(read_rows, tuple(door for door in way.doors if door.can_write), is_short=True)
-    if answer.error:
-        drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint)
+    ends = facts.ends if way.direction == FORWARD else facts.ends.turned()
+    rows = _rows_naming(drive, way, way.doors, ends.source.root.text)
+    if rows is None:
         return None
-    present = (facts.ends.source if way.direction == FORWARD else facts.ends.target).root.text
-    for door in way.doors:
-        found = answer.value.get(door.instance_id, {"root": present})["root"]
-        if found != present:
-            drive.trouble(
-                f"{door.slug} names the root {found} now, not {present}. The location was not {way.verb}.",
-                f"Somebody changed it there: compare the instance with the portal. {way.again}",
-            )
-            return None
+    # Artifacts that are re-pointed follow the other location's row, not the objects that were copied.
+    others = turned(tuple(door for door in way.doors if door.target_row_id is not None)) if facts.is_repoint else ()
+    if others and _rows_naming(drive, way, others, ends.target.root.text) is None:
+        return None
     try:
         with drive.writing() as held:
             row = held.migration
             if row.wish == Event.CANCEL and way.direction == FORWARD:
                 return None  # asked for in time: the next step fulfils it
-            steps = _steps(held, way, answer.value, facts)
+            if way.direction == FORWARD:
+                require_target(held.work, row)
+            steps = _steps(held, way, rows, facts)
             intents.write(held.work.session, row, way.direction, steps, held.work.now)
             return intents.latest(held.work.session, row.id, way.direction)
     except Conflict as error:
-        drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
+        drive.trouble(f"{error.message} The location was not {way.verb}.", error.hint or way.again)
         return None
+
+
+def _rows_naming(
+    drive: Drive, way: Way, doors: tuple[RegistryDoor, ...], root: str
+) -> dict[int, dict[str, Any]] | None:
+    """Return the rows of the registries that the portal changes; None where one names another root, which was said."""
+    answer = drive.run(read_rows, tuple(door for door in doors if door.can_write), is_short=True)
+    if answer.error:
+        drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint)
+        return None
+    rows: dict[int, dict[str, Any]] = answer.value
+    for door in doors:
+        found = rows.get(door.instance_id, {"root": root})["root"]
+        if found != root:
+            drive.trouble(
+                f"{door.slug} names the root {found} now, not {root}. The location was not {way.verb}.",
+                f"Somebody changed it there: compare the instance with the portal. {way.again}",
+            )
+            return None
+    return rows
 
 
 def _steps(held: Held, way: Way, rows: dict[int, dict[str, Any]], facts: Facts) -> list[Step]:

@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from portal.errors import PortalError
-from portal.models import Check, Migration, Storage
+from portal.models import Check, Storage
 from portal.models.ids import random_uid
 from portal.permissions import Action
-from portal.planning.states import FINAL
+from portal.services.claims import is_moving
 from portal.services.events import Change, record
 from portal.services.placing import Settled
 from portal.services.reach import Door, door_of
@@ -167,8 +167,7 @@ def elsewhere(door: Door) -> CheckResult:
 
 def attempt_of(work: Work, storage: Storage) -> Attempt:
     """Return how a registered location is tried again."""
-    moving = select(Migration.id).where(Migration.storage_id == storage.id, Migration.state.not_in(sorted(FINAL)))
-    writable = storage.mode is Mode.WRITABLE and work.session.scalar(moving.limit(1)) is None
+    writable = storage.mode is Mode.WRITABLE and not is_moving(work, storage)
     settled = Settled(
         owner_id=storage.owner_id,
         owner="",

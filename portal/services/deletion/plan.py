@@ -7,12 +7,12 @@ from sqlalchemy import select
 from portal.errors import PortalError
 from portal.models import Registry, Storage
 from portal.permissions import Action
+from portal.services.claims import is_moving
 from portal.services.deletion.emptiness import Emptiness, Seen, artifacts, look, managed, others
 from portal.services.deletion.rows_there import AskedThere, RowThere, ask, list_asked
 from portal.services.reach import Door, door_of, root_of, within
 from portal.services.registries.default_rules import database_root_of
 from portal.services.removals import LOOK_SECONDS, find_pending
-from portal.services.storages.edit import is_moving
 from portal.services.storages.find import find_storage
 from portal.services.units import Units
 from portal.services.work import Work

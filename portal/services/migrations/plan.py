@@ -1,11 +1,10 @@
 """Make a migration, with every refusal that needs no look at the storage itself: looking there is the runner's."""
 
-from sqlalchemy import select
-
 from portal.errors import Conflict, InputError, Refused
 from portal.models import Migration, Storage
 from portal.permissions import Action
-from portal.planning.states import FINAL, MigrationState
+from portal.planning.states import MigrationState
+from portal.services.claims import find_claim
 from portal.services.connections import ConnectionRow, list_connections
 from portal.services.events import Change, record
 from portal.services.migrations.doors import REPOINT, REWRITE
@@ -26,11 +25,13 @@ def create_migration(work: Work, new: NewMigration) -> MigrationView:
     Raises:
         NotFound, PermissionDenied: the actor is no admin of the location, or does not act for the connection's owner.
         InputError: the target cannot be a root.
-        Conflict: the location is locked or moves already, or the target shares objects with another root.
+        Conflict: the location is locked, moves already or gets another one's artifacts, or the target shares objects
+            with another root.
         Refused: a kind, host, connection or place that a root cannot move to or from.
     """
     storage = find_storage(work, new.storage_uid, Action.STORAGE_MOVE)
-    _check_source(work, storage)
+    _check_source(storage)
+    _refuse_held(work, storage)
     if new.strategy not in {REWRITE, REPOINT}:
         raise InputError("The strategy is rewrite or repoint.", field="strategy")
     settle = registered_target if new.strategy == REPOINT else settle_target
@@ -55,16 +56,25 @@ def list_target_connections(work: Work) -> list[ConnectionRow]:
     return [row for row in list_connections(work) if row.kind is not ConnectionKind.ANONYMOUS]
 
 
-def _check_source(work: Work, storage: Storage) -> None:
+def _check_source(storage: Storage) -> None:
     if storage.is_locked:
         raise Conflict(f"{storage.root} is locked.", hint="Unlock the record first.")
     if storage.type not in MOVABLE:
         raise Refused(f"The portal cannot move roots of type {storage.type} yet.", hint="Local and S3 roots can move.")
     if storage.type is StorageType.S3 and storage.connection_id is None:
         raise Refused(f"{storage.root} has no connection, so its objects cannot be read.", hint="Give it one first.")
-    live = select(Migration.uid).where(Migration.storage_id == storage.id, Migration.state.not_in(sorted(FINAL)))
-    if (running := work.session.scalar(live)) is not None:
-        raise Conflict(f"{storage.root} moves already: migration {running}.", hint="Cancel or release that one first.")
+
+
+def _refuse_held(work: Work, storage: Storage) -> None:
+    """Refuse a location that moves already, or that artifacts are re-pointed to: they would follow to nowhere."""
+    claim = find_claim(work, storage)
+    if claim is None:
+        return
+    if claim.storage_id == storage.id:
+        words = f"{storage.root} moves already: migration {claim.uid}."
+    else:
+        words = f"Migration {claim.uid} re-points artifacts to {storage.root}."
+    raise Conflict(words, hint="Cancel or release that one first.")
 
 
 def _row(work: Work, storage: Storage, target: Target, new: NewMigration) -> Migration:

@@ -14,6 +14,24 @@ from portal.services.migrations.intents import Step
 from portal.services.work import Work
 
 
+def require_target(work: Work, migration: Migration) -> None:
+    """Refuse to re-point artifacts to a location that is elsewhere by now, while nothing is switched yet.
+
+    Raises:
+        Conflict: the location is gone, or names another root than the one that objects were copied to.
+    """
+    if migration.target_storage_uid is None:
+        return
+    target = work.session.scalar(select(Storage).where(Storage.uid == migration.target_storage_uid))
+    if target is None:
+        raise Conflict(f"The location {migration.target_storage_uid} is not registered any more.")
+    if (target.root, target.host_id) != (migration.target_root, migration.target_host_id):
+        raise Conflict(
+            f"The location {target.uid} names the root {target.root} now, not {migration.target_root}.",
+            hint=f"Objects were copied to {migration.target_root}: cancel, then plan it again.",
+        )
+
+
 def point_to(work: Work, migration: Migration, side: Literal["source", "target"], *, run: str | None) -> None:
     """Let a migration's location name its source or target. The uid stays. `run` is noted as what made the record.
 

@@ -16,6 +16,7 @@ from portal.lamindb.registry.rows import list_storages
 from portal.models import Instance, Reference, Registry, Storage
 from portal.permissions import Action, InstanceTarget, allows
 from portal.services.access import storage_target, visible_storages
+from portal.services.claims import is_moving
 from portal.services.events import Change, record
 from portal.services.instances import find_instance
 from portal.services.marking import unset_default
@@ -29,7 +30,6 @@ from portal.services.registries.default_rules import (
 )
 from portal.services.registries.ways import entry_of, opened
 from portal.services.removals import read_kept_marker
-from portal.services.storages.edit import is_moving
 from portal.services.storages.find import find_storage
 from portal.services.units import Units
 from portal.services.work import Work

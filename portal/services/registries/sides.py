@@ -9,12 +9,12 @@ from sqlalchemy.orm import joinedload
 from portal.config import Settings
 from portal.errors import PortalError
 from portal.lamindb.registry.rows import RegistryContent, RegistryStorage
-from portal.models import Host, Migration, Reference, Registry, Space, Storage
+from portal.models import Host, Reference, Registry, Space, Storage
 from portal.permissions import Action, OwnerTarget, PortalTarget, SpaceTarget, allows
 from portal.planning.reconcile import Comparing, Ours, Theirs
 from portal.planning.roots import parse_root
-from portal.planning.states import FINAL
 from portal.services.access import among, storage_target
+from portal.services.claims import moving_ids
 from portal.services.reach import root_of
 from portal.services.register import resolve
 from portal.services.server_grants import is_open
@@ -150,11 +150,7 @@ def ours_of(work: Work, registry: Registry, rows: Sequence[Theirs]) -> list[Ours
             .group_by(Reference.storage_id)
         ).all()
     )
-    moving = set(
-        work.session.scalars(
-            select(Migration.storage_id).where(among(Migration.storage_id, ids), Migration.state.not_in(sorted(FINAL)))
-        )
-    )
+    moving = moving_ids(work, storages.values())
     return [
         _ours(work, storage, referred.get(storage.id), others.get(storage.id, 0), is_moving=storage.id in moving)
         for storage in storages.values()

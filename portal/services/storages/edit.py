@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 
 from portal.errors import Conflict, InputError
-from portal.models import Event, Migration, Registry, Space, Storage
+from portal.models import Event, Registry, Space, Storage
 from portal.permissions import Action, SpaceTarget, require
-from portal.planning.states import FINAL
 from portal.services.access import storage_target
 from portal.services.attachments import ensure_attached
+from portal.services.claims import is_moving
 from portal.services.events import Change, record
 from portal.services.marking import unset_default
 from portal.services.registries.default_rules import database_root_of, why_not_default
@@ -167,12 +167,6 @@ def _change_branch(work: Work, storage: Storage, branch: Branch) -> None:
     if branch is not Branch.MAIN and is_moving(work, storage):
         raise Conflict(f"{storage.root} is being moved.", hint="Finish or cancel the migration first.")
     storage.branch_id = int(branch)
-
-
-def is_moving(work: Work, storage: Storage) -> bool:
-    """Tell whether a migration holds the location."""
-    live = select(Migration.id).where(Migration.storage_id == storage.id, Migration.state.not_in(sorted(FINAL)))
-    return work.session.scalar(live.limit(1)) is not None
 
 
 def set_lock(work: Work, reference: str, is_locked: bool) -> Storage:

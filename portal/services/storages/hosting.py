@@ -1,14 +1,12 @@
 """Name another host for a local location: machines get renamed. What lies at its root stays as it is."""
 
-from sqlalchemy import or_, select
-
 from portal.errors import Conflict, InputError, PortalError, Refused
-from portal.models import Host, Migration, Storage
+from portal.models import Host, Storage
 from portal.permissions import Action, PortalTarget, allows, require
 from portal.planning.names import check_host_name
 from portal.planning.overlaps import Place
-from portal.planning.states import FINAL
 from portal.services.access import storage_target
+from portal.services.claims import is_moving
 from portal.services.hosts import ensure_host, find_host
 from portal.services.placing import check_overlaps, lock_registrations
 from portal.services.reach import root_of
@@ -34,7 +32,8 @@ def change_host(work: Work, storage: Storage, name: str) -> tuple[str, ...]:
         return ()
     require(work.actor, Action.STORAGE_MANAGE, storage_target(storage))
     _refuse_kind(storage)
-    _refuse_moving(work, storage)
+    if is_moving(work, storage):
+        raise Conflict(f"{storage.root} is being moved.", hint="Finish or cancel the migration first.", field="host")
     _refuse_closed(work, storage)
     lock_registrations(work)
     warnings = _check_place(work, storage, host)
@@ -58,14 +57,6 @@ def host_name(text: str) -> str:
 def _refuse_kind(storage: Storage) -> None:
     if storage.type is not StorageType.LOCAL:
         raise InputError(f"Only a local root has a host; {storage.root} has none.", field="host")
-
-
-def _refuse_moving(work: Work, storage: Storage) -> None:
-    """Refuse while a migration moves the location, or moves artifacts into it."""
-    uses = or_(Migration.storage_id == storage.id, Migration.target_storage_uid == storage.uid)
-    live = select(Migration.id).where(uses, Migration.state.not_in(sorted(FINAL)))
-    if work.session.scalar(live.limit(1)) is not None:
-        raise Conflict(f"{storage.root} is being moved.", hint="Finish or cancel the migration first.", field="host")
 
 
 def _refuse_closed(work: Work, storage: Storage) -> None:

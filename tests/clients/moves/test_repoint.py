@@ -4,10 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from portal.errors import Refused
-from tests.clients.instances import Instance, ask, assert_world_whole
+from portal.errors import Conflict, Refused
+from portal.planning.states import MigrationState
+from portal.services import migrations
+from portal.services.checks import attempt_of
+from portal.services.registries.compare import compare
+from portal.services.storages import find_storage
+from portal.services.storages.edit import StorageEdit, edit_storage
+from portal.values import Branch
+from tests.clients.instances import Instance, ask, assert_world_whole, execute
 from tests.clients.moves.conftest import Desk
 from tests.clients.moves.test_rewrite import put_away
+
+#: Gives a location another root behind the portal's back.
+RENAME = "UPDATE lamindb_storage SET root = :root WHERE uid = :uid"
 
 
 def told_apart(instance: Instance, source_uid: str, target: dict[str, object]) -> None:
@@ -52,6 +62,69 @@ def test_a_default_location_with_its_database_can_be_emptied_into_a_bucket(
     found = assert_world_whole(instance.client, instance.world)
     assert not any(path.startswith(f"{tmp_path}/main/") for path in found["paths"].values())
     assert not (folder / "data/.lamindb/lamin.db").exists()
+
+
+def test_a_location_is_not_moved_away_while_artifacts_are_repointed_to_it(
+    desk: Desk, instance: Instance, tmp_path: Path
+) -> None:
+    source = instance.location(str(tmp_path / "second"))
+    target = instance.client.run("register", root=str(tmp_path / "other"))
+    desk.attach(instance)
+    made = desk.plan(source["uid"], target["uid"], strategy="repoint")
+    with pytest.raises(Conflict, match=f"Migration {made} re-points artifacts to {tmp_path}/other"):
+        desk.plan(target["uid"], str(tmp_path / "moved"))
+    with desk.moves.portal.write_as("ada") as work, pytest.raises(Conflict, match="is being moved"):
+        edit_storage(work, target["uid"], StorageEdit(branch=Branch.ARCHIVE))
+    with desk.moves.portal.read_as("ada") as work:
+        assert not attempt_of(work, find_storage(work, target["uid"])).may_try_writing
+    execute(instance.way, RENAME, root=str(tmp_path / "moved"), uid=target["uid"])
+    [difference] = compare(desk.units, desk.slug).differences
+    assert (difference.uid, "being moved" in difference.why_not) == (target["uid"], True)
+    execute(instance.way, RENAME, root=str(tmp_path / "other"), uid=target["uid"])
+    desk.moves.wish(migrations.start, made)
+    desk.cut_over(made, "second")
+    put_away(str(tmp_path / "second"), tmp_path)
+    told_apart(instance, source["uid"], target)
+    locations = instance.world["locations"]
+    instance.world["locations"] = [each for each in locations if each["uid"] != source["uid"]] + [target]
+    assert_world_whole(instance.client, instance.world)
+
+
+def test_artifacts_are_not_repointed_to_a_location_that_is_moving(
+    desk: Desk, instance: Instance, tmp_path: Path
+) -> None:
+    source = instance.location(str(tmp_path / "second"))
+    target = instance.client.run("register", root=str(tmp_path / "other"))
+    desk.attach(instance)
+    desk.plan(target["uid"], str(tmp_path / "moved"))
+    with pytest.raises(Conflict, match="another migration"):
+        desk.plan(source["uid"], target["uid"], strategy="repoint")
+
+
+@pytest.mark.parametrize("where", ["the portal", "the instance"])
+def test_artifacts_are_not_repointed_to_a_location_that_is_elsewhere_by_now(
+    desk: Desk, instance: Instance, tmp_path: Path, where: str
+) -> None:
+    source = instance.location(str(tmp_path / "second"))
+    target = instance.client.run("register", root=str(tmp_path / "other"))
+    desk.attach(instance)
+    made = desk.ready(source["uid"], target["uid"], strategy="repoint")
+
+    def rename(root: str) -> None:
+        if where == "the instance":
+            execute(instance.way, RENAME, root=root, uid=target["uid"])
+        else:
+            with desk.moves.portal.write_as("ada") as work:
+                find_storage(work, target["uid"]).root = root
+
+    rename(f"{tmp_path}/moved")
+    view = desk.moves.wish(migrations.request_cut_over, made, migrations.CutOver("second"))
+    assert view.state is MigrationState.READY
+    assert f"names the root {tmp_path}/moved now, not {tmp_path}/other." in view.message
+    rename(f"{tmp_path}/other")
+    instance.world["locations"].append(target)
+    assert_world_whole(instance.client, instance.world, write=None)
+    desk.cut_over(made, "second")
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
