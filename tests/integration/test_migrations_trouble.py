@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
+from portal.errors import Conflict
 from portal.planning.states import MigrationState as State
 from portal.runner.jobs import copy_marker
 from portal.services import migrations
@@ -96,6 +98,22 @@ def test_a_location_whose_record_changed_meanwhile_is_not_switched(
     view = moves.cut_over(uid, "source")
     assert (view.state, "was not switched" in view.message) == (State.READY, True)
     assert moves.storage(storage).root == str(source)
+
+
+def test_two_people_who_move_one_location_at_once_make_one_move(moves: Moves, source: Path, local_base: Path) -> None:
+    storage = moves.register(source)
+
+    def create(name: str) -> None:
+        with moves.portal.write_as("ada") as work:
+            migrations.create_migration(work, migrations.NewMigration(storage, f"{local_base}/{name}"))
+
+    with ThreadPoolExecutor(1) as pool:
+        with moves.portal.write_as("ada") as work:
+            migrations.create_migration(work, migrations.NewMigration(storage, f"{local_base}/new"))
+            second = pool.submit(create, "newer")
+            assert wait([second], 0.5).not_done, "it waits for the first"
+        with pytest.raises(Conflict, match="moves already"):
+            second.result(30)
 
 
 @ON_SQLITE

@@ -31,12 +31,12 @@ def create_migration(work: Work, new: NewMigration) -> MigrationView:
     """
     storage = find_storage(work, new.storage_uid, Action.STORAGE_MOVE)
     _check_source(storage)
-    _refuse_held(work, storage)
     if new.strategy not in {REWRITE, REPOINT}:
         raise InputError("The strategy is rewrite or repoint.", field="strategy")
     settle = registered_target if new.strategy == REPOINT else settle_target
     target = settle(work, storage, new)
     lock_registrations(work)
+    _refuse_held(work, storage)
     found = check_places(work, storage, target)
     migration = _row(work, storage, target, new)
     if found.warnings or found.nested:
