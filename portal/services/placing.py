@@ -11,6 +11,7 @@ from portal.permissions import Action, OwnerTarget, allows, require
 from portal.planning.overlaps import Overlap, Place, Relation, overlap
 from portal.services.access import storage_target
 from portal.services.accounts import find_account
+from portal.services.claims import unnamed_places
 from portal.services.instances import find_instance
 from portal.services.reach import root_of
 from portal.services.spaces import find_space
@@ -108,10 +109,12 @@ def lock_registrations(work: Work) -> None:
 
 
 def check_overlaps(work: Work, new: Place, *, but: int | None = None) -> tuple[str, ...]:
-    """Return warnings about registered roots that share objects with `new`. `but`: row id of a location to leave out.
+    """Return warnings about roots that share objects with `new`: registered ones, and those that a move holds.
+
+    `but`: row id of a location to leave out, with its move.
 
     Raises:
-        Conflict: the root is registered already, or a writable one inside another writable one.
+        Conflict: the root is registered already, a move holds it, or a writable one is inside another writable one.
     """
     storages = [storage for storage in work.session.scalars(_candidates(new)) if storage.id != but]
     found = overlap(new, [_place(work, storage) for storage in storages])
@@ -120,7 +123,11 @@ def check_overlaps(work: Work, new: Place, *, but: int | None = None) -> tuple[s
             raise _registered_already(work, new, storages)
         if entry.is_refused:
             raise _nested(entry)
-    return tuple(f"{entry} Objects below both are seen twice." for entry in found)
+    held = overlap(new, unnamed_places(work, new.root.type, but=but))
+    for entry in held:
+        if entry.is_refused:
+            raise _held(entry)
+    return tuple(f"{entry} Objects below both are seen twice." for entry in (*found, *held))
 
 
 def _candidates(new: Place) -> Select[Storage]:
@@ -164,6 +171,17 @@ def _nested(entry: Overlap) -> Conflict:
     return Conflict(
         f"{entry} Two roots that are written to must not share objects.",
         hint="Choose another folder, or connect this one read-only.",
+        field="root",
+    )
+
+
+def _held(entry: Overlap) -> Conflict:
+    if entry.relation is Relation.EQUAL:
+        hint = "Choose another folder, or wait until that one is over."
+        return Conflict(f"The root is taken: it is {entry.other}.", hint=hint, field="root")
+    return Conflict(
+        f"{entry} Two roots that are written to must not share objects.",
+        hint="Choose another folder, connect this one read-only, or wait until that one is over.",
         field="root",
     )
 

@@ -1,6 +1,7 @@
 """What a move is refused over: at once by the portal, or by the runner that looks at both sides."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from portal.planning.states import MigrationState as State
 from portal.runner.drive import Drive, Interrupted
 from portal.runner.jobs import inspect
 from portal.services import migrations, server_grants
+from portal.services.connect import ConnectS3
 from portal.services.migrations import NewMigration
 from portal.values import MARKER_KEY
 from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves, source
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture
+from tests.integration.roots import connect_as
 from tests.integration.world import World
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
@@ -157,6 +160,22 @@ def test_it_refuses_a_target_that_another_migration_moves_to(moves: Moves, sourc
     create(moves, other, local_base / "new")
     with pytest.raises(Conflict, match="another migration"):
         create(moves, uid, local_base / "new" / "inside")
+
+
+def test_a_bucket_that_a_move_goes_to_is_not_connected_to_write_inside(
+    moves: Moves, source: Path, bucket_name: Callable[[], str]
+) -> None:
+    root, folder = moves.bucket(bucket_name())
+    fill(folder, {"atlas/raw/a.txt": b"a"})
+    made = create(moves, moves.register(source), f"s3://{root.bucket}/atlas")
+    with moves.portal.read_as("ada") as work:
+        connection = next(row.uid for row in migrations.list_target_connections(work) if row.name == root.bucket)
+    new = ConnectS3(f"s3://{root.bucket}/atlas/raw", str(root.endpoint_url), connection_uid=connection)
+    with pytest.raises(Conflict, match=f"which migration {made} moves to"):
+        connect_as(moves.portal, "ada", replace(new, instance="lab/atlas"))
+    with pytest.raises(Conflict, match="is taken"):
+        connect_as(moves.portal, "ada", replace(new, root=f"s3://{root.bucket}/atlas"))
+    assert connect_as(moves.portal, "ada", new).uid
 
 
 def test_it_refuses_a_second_live_migration_and_a_locked_location(moves: Moves, source: Path, local_base: Path) -> None:

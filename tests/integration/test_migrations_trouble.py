@@ -11,9 +11,13 @@ from portal.errors import Conflict
 from portal.planning.states import MigrationState as State
 from portal.runner.jobs import copy_marker
 from portal.services import migrations
+from portal.services.register import RegisterLocal
+from portal.services.storages import find_storage
 from portal.values import MARKER_KEY
 from tests.integration.move_fixtures import bucket_name, executor, marker_of, moves, source
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture, wait_for
+from tests.integration.roots import register_as
+from tests.integration.world import World
 
 __all__ = ["bucket_name", "executor", "moves", "source"]
 
@@ -114,6 +118,44 @@ def test_two_people_who_move_one_location_at_once_make_one_move(moves: Moves, so
             assert wait([second], 0.5).not_done, "it waits for the first"
         with pytest.raises(Conflict, match="moves already"):
             second.result(30)
+
+
+def test_a_location_that_appeared_inside_the_target_is_told_before_anything_is_switched(
+    moves: Moves, world: World, source: Path, local_base: Path
+) -> None:
+    storage = moves.register(source, instance_id=world.instance_id)
+    uid = moves.copy(storage, local_base / "new")
+    raw = moves.register(local_base / "new/raw", instance_id=world.instance_id)
+    view = moves.cut_over(uid, "source")
+    assert (view.state, f"{local_base}/new/raw" in view.message) == (State.READY, True)
+    assert view.message.endswith("must not share objects. The location was not switched.")
+    assert moves.storage(storage).root == str(source)
+    with moves.portal.write_as("ada") as work:
+        work.session.delete(find_storage(work, raw))
+    assert moves.cut_over(uid, "source").state is State.SOAKING
+
+
+def test_the_old_root_is_kept_free_until_the_release(
+    moves: Moves, world: World, source: Path, local_base: Path
+) -> None:
+    uid = moves.copy(moves.register(source, instance_id=world.instance_id), local_base / "new")
+    moves.cut_over(uid, "source")
+    for folder, words in ((source, "is taken"), (source / "raw", f"lies inside {source}")):
+        with pytest.raises(Conflict, match=words) as caught:
+            register_as(moves.portal, "ada", RegisterLocal(str(folder), instance="lab/atlas"))
+        assert f"which migration {uid} keeps for its rollback" in caught.value.message
+    assert moves.wish(migrations.request_rollback, uid).state is State.ROLLED_BACK
+    assert register_as(moves.portal, "ada", RegisterLocal(str(local_base / "new"), instance="lab/atlas")).uid
+
+
+@ON_SQLITE
+def test_a_rollback_finds_the_roots_that_lay_inside_as_they_were(
+    moves: Moves, world: World, source: Path, local_base: Path
+) -> None:
+    moves.register(source / "raw", instance_id=world.instance_id)
+    uid = moves.copy(moves.register(source, instance_id=world.instance_id), local_base / "new")
+    assert moves.cut_over(uid, "source").state is State.SOAKING
+    assert moves.wish(migrations.request_rollback, uid).state is State.ROLLED_BACK
 
 
 @ON_SQLITE

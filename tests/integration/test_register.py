@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from portal.errors import Conflict, InputError, Refused
-from portal.services import server_grants
+from portal.services import migrations, server_grants
+from portal.services.migrations import NewMigration
 from portal.services.register import RegisterLocal, resolve
 from portal.services.storages import find_storage, view_of
 from portal.values import Mode
@@ -86,3 +87,56 @@ def test_nested_writable_directories_are_refused(portal: Portal, world: World, l
     outcome = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells/raw"))
     assert outcome.trial is not None
     assert "lies inside" in outcome.trial.warnings[0]
+
+
+@pytest.fixture
+def moving(portal: Portal, world: World, local_base: Path) -> str:
+    """A live move of `cells` to `big/new`; its uid."""
+    for name in ("cells", "big/new/raw", "big/new2"):
+        (local_base / name).mkdir(parents=True)
+    uid = register_as(portal, "ada", RegisterLocal(f"{local_base}/cells", instance="lab/atlas")).uid or ""
+    with portal.write_as("ada") as work:
+        return migrations.create_migration(work, NewMigration(uid, f"{local_base}/big/new")).id
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("new", "is taken"), ("new/raw", "lies inside {base}/new"), ("", "contains {base}/new")]
+)
+def test_the_root_that_a_move_goes_to_is_taken(
+    portal: Portal, moving: str, local_base: Path, name: str, words: str
+) -> None:
+    base = local_base / "big"
+    new = RegisterLocal(str(base / name), instance="lab/atlas")
+    with pytest.raises(Conflict, match=words.format(base=base)) as caught:
+        register_as(portal, "ada", new)
+    assert f"which migration {moving} moves to" in caught.value.message
+    assert "wait until that one is over" in (caught.value.hint or "")
+    assert not any((base / name).glob(".lamindb/*")), "nothing was written there"
+    with portal.write_as("ada") as work:
+        migrations.cancel(work, moving)
+    assert register_as(portal, "ada", new).uid
+
+
+def test_inside_the_root_that_a_move_goes_to_only_reading_is_told(
+    portal: Portal, moving: str, local_base: Path
+) -> None:
+    base = local_base / "big"
+    outcome = register_as(portal, "ada", RegisterLocal(f"{base}/new/raw"))
+    assert outcome.trial is not None
+    assert outcome.trial.warnings == (
+        f"The root lies inside {base}/new, which migration {moving} moves to. Objects below both are seen twice.",
+    )
+    assert register_as(portal, "ada", RegisterLocal(f"{base}/new2", instance="lab/atlas")).uid
+
+
+def test_an_outsider_learns_no_name_of_a_move(portal: Portal, moving: str, local_base: Path) -> None:
+    with portal.write_as("ada") as work:
+        server_grants.grant(work, "otto", server_grants.parse_grant_root(work.settings, str(local_base)))
+    with pytest.raises(Conflict) as caught:
+        register_as(portal, "otto", RegisterLocal(f"{local_base}/big/new"))
+    assert caught.value.message == "The root is taken: it is a root that another migration moves to."
+    outcome = register_as(portal, "otto", RegisterLocal(f"{local_base}/big/new/raw"))
+    assert outcome.trial is not None
+    assert outcome.trial.warnings == (
+        "The root lies inside a root that another migration moves to. Objects below both are seen twice.",
+    )

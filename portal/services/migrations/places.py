@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from portal.errors import Conflict, Refused
-from portal.models import Migration, Storage
+from portal.models import Storage
 from portal.planning.overlaps import Place, nested_prefixes, overlap
-from portal.planning.roots import parse_root
-from portal.planning.states import FINAL
+from portal.services.claims import places_in_use
 from portal.services.migrations.openness import at_target_field
 from portal.services.migrations.targets import Target
 from portal.services.placing import check_overlaps, place_of
@@ -60,18 +59,16 @@ def _check_overlap(work: Work, source: Place, to: Target) -> tuple[str, ...]:
     target = to.place
     if found := overlap(target, [source]):
         raise Conflict(f"{found[0]}", hint="Choose a folder outside of the present root.", field="target_root")
-    warnings: tuple[str, ...] = ()
     if to.storage_uid is None:
         _refuse_registered(work, to)
-        # Inside a root that nobody writes to is fine: often it is the bucket that was connected for this very move.
-        warnings = check_overlaps(work, target)
-    if overlap(target, _places_in_use(work)):
+    if overlap(target, places_in_use(work)):
         raise Conflict(
             "The target shares objects with a root that another migration moves to, or keeps for its rollback.",
             hint="Choose another folder, or wait until that one is over.",
             field="target_root",
         )
-    return warnings
+    # Inside a root that nobody writes to is fine: often it is the bucket that was connected for this very move.
+    return check_overlaps(work, target) if to.storage_uid is None else ()
 
 
 def _refuse_registered(work: Work, target: Target) -> None:
@@ -94,13 +91,3 @@ def _places_like(work: Work, source: Place, storage_id: int) -> list[Place]:
     )
     rows = work.session.scalars(query)
     return [place_of(root_of(row), row.host.name if row.host else None, is_writable=True) for row in rows]
-
-
-def _places_in_use(work: Work) -> list[Place]:
-    """Return both ends of every migration that is not over."""
-    places = []
-    for row in work.session.scalars(select(Migration).where(Migration.state.not_in(sorted(FINAL)))):
-        for text, host in ((row.source_root, row.source_host), (row.target_root, row.target_host)):
-            root = parse_root(text, home="/", cwd="/")
-            places.append(place_of(root, host.name if host else None, is_writable=True))
-    return places

@@ -9,19 +9,33 @@ from sqlalchemy.orm.exc import StaleDataError
 from portal.errors import Conflict
 from portal.lamindb.registry.ways import DATABASE_KEY
 from portal.models import Migration, Reference, Registry, Storage
+from portal.planning.roots import parse_root
 from portal.services.events import Change, record
 from portal.services.migrations.intents import Step
+from portal.services.placing import check_overlaps, lock_registrations, place_of
 from portal.services.work import Work
 
 
 def require_target(work: Work, migration: Migration) -> None:
-    """Refuse to re-point artifacts to a location that is elsewhere by now, while nothing is switched yet.
+    """Refuse a cut-over to a target that is not what it was when the move was planned, while nothing is switched yet.
 
     Raises:
-        Conflict: the location is gone, or names another root than the one that objects were copied to.
+        Conflict: the location that artifacts are re-pointed to names another root, or the root a location moves to
+            shares objects with one that was registered since.
     """
-    if migration.target_storage_uid is None:
+    lock_registrations(work)
+    if migration.target_storage_uid is not None:
+        _require_root(work, migration)
         return
+    root, host = parse_root(migration.target_root, home="/", cwd="/"), migration.target_host
+    target = place_of(root, host.name if host else None, is_writable=True)
+    try:
+        check_overlaps(work, target, but=migration.storage_id)
+    except Conflict as error:
+        raise Conflict(f"The target is not free any more. {error.message}") from error
+
+
+def _require_root(work: Work, migration: Migration) -> None:
     target = work.session.scalar(select(Storage).where(Storage.uid == migration.target_storage_uid))
     if target is None:
         raise Conflict(f"The location {migration.target_storage_uid} is not registered any more.")
