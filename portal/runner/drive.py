@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from portal import database
 from portal.backends.base import Proof
@@ -18,6 +18,7 @@ from portal.planning.schedules import opens_at
 from portal.planning.states import MOVES, Event, MigrationState, move
 from portal.runner.jobs import Answer, Ends, guarded
 from portal.runner.tools import Tools
+from portal.runner.words import MOVE_WORDS, TROUBLES
 from portal.services.access import load_actor
 from portal.services.events import Change, record
 from portal.services.migrations.controls import Limits, limits_of, schedule_of
@@ -47,36 +48,21 @@ FENCE_MARGIN = timedelta(seconds=20)
 #: What stops workers in mid-shard; other wishes wait for the end of a step.
 _URGENT = frozenset({Event.CANCEL, Event.PAUSE})
 
-_WORDS = {
-    Event.CHECK: "checking",
-    Event.PLAN_MADE: "planned",
-    Event.START: "started",
-    Event.PAUSE: "paused",
-    Event.RESUME: "resumed",
-    Event.COPY_DONE: "copied",
-    Event.CHANGES_FOUND: "changes-found",
-    Event.VERIFY_DONE: "verified",
-    Event.CUT_OVER: "fenced",
-    Event.FENCE_LIFTED: "fence-lifted",
-    Event.SWITCHED: "cut-over",
-    Event.SOAK: "soaking",
-    Event.ROLL_BACK: "rolling-back",
-    Event.ROLLBACK_STUCK: "rollback-stuck",
-    Event.ROLLBACK_DONE: "rolled-back",
-    Event.CANCEL: "cancelling",
-    Event.CANCEL_DONE: "cancelled",
-    Event.TROUBLE: "stopped",
-    Event.FAIL: "failed",
-    Event.RETRY: "retried",
-    Event.RELEASE: "released",
-}
-
-#: How a state says that a step did not work; elsewhere it is TROUBLE.
-_TROUBLE = {MigrationState.FENCED: Event.FENCE_LIFTED, MigrationState.ROLLING_BACK: Event.ROLLBACK_STUCK}
-
 
 class Interrupted(Exception):
     """The step ends here: a person wishes something else, or the runner is to stop. What is done stays done."""
+
+
+class Later(Interrupted):
+    """The step cannot go on now: the lease is given back, so that others may have the runner, and it is tried again.
+
+    Attributes:
+        most_seconds: it waits longer each time, and so long at most.
+    """
+
+    def __init__(self, most_seconds: float) -> None:
+        super().__init__()
+        self.most_seconds = most_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +117,7 @@ class Held:
         row.state = move(MigrationState(before), event).value
         row.message, row.hint = message, hint
         after = {"state": row.state, **(facts or {})} | ({"message": message} if message else {})
-        record(self.work, f"migration.{_WORDS[event]}", row, Change({"state": before}, after))
+        record(self.work, f"migration.{MOVE_WORDS[event]}", row, Change({"state": before}, after))
 
     def note(self, **values: object) -> None:
         """Keep values in the plan's summary."""
@@ -280,11 +266,21 @@ class Drive:
         """Remove the stop file again: the workers have stopped, and another step begins under the same lease."""
         self.stop_path.unlink(missing_ok=True)
 
+    def put_off(self, message: str, hint: str, most_seconds: float) -> NoReturn:
+        """Say what does not work yet, and leave the migration for a while.
+
+        Raises:
+            Later: always.
+        """
+        with self.writing() as held:
+            held.migration.message, held.migration.hint = message, hint
+        raise Later(most_seconds)
+
     def trouble(self, message: str, hint: str = "", *, is_final: bool = False) -> None:
         """Stop the migration where it is and say why; `is_final` ends it."""
         with self.writing() as held:
             state = MigrationState(held.migration.state)
-            event = _TROUBLE.get(state, Event.FAIL if is_final else Event.TROUBLE)
+            event = TROUBLES.get(state, Event.FAIL if is_final else Event.TROUBLE)
             held.move(event, message, hint)
             if event is Event.FAIL:
                 held.migration.finished_at = held.work.now

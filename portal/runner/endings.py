@@ -18,8 +18,8 @@ def roll_back(drive: Drive, facts: Facts, number: int) -> None:
     """Plan the way back; when everything is back, list again until nothing is new; switch; then tidy up."""
     way = way_of(facts, BACK)
     if facts.plan.get("switched_back") == number:
-        if follow(drive, facts, way):
-            _finish_rollback(drive, facts)
+        follow(drive, facts, way)
+        _finish_rollback(drive, facts)
     elif resume(drive, facts, way):
         return
     elif int(facts.plan.get("back_rounds", 0)) >= MOST_BACK_ROUNDS:

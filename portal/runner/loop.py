@@ -12,7 +12,8 @@ from portal import database
 from portal.config import Settings
 from portal.errors import PortalError
 from portal.planning.states import MOVES, Event, MigrationState
-from portal.runner.drive import Drive, Interrupted
+from portal.runner.drive import Drive, Interrupted, Later
+from portal.runner.resting import Resting
 from portal.runner.steps import step
 from portal.runner.switching import has_open_decision
 from portal.runner.tools import Tools
@@ -46,7 +47,7 @@ class Reconciler:
         # Intervals by a clock that nobody sets back.
         self._beaten_at: float | None = None
         self._host_id = 0
-        self._resting: dict[int, float] = {}
+        self._resting = Resting()
 
     def run(self) -> None:
         """Drive migrations until `stopping` is set."""
@@ -73,15 +74,20 @@ class Reconciler:
                 pass
         except LeaseLost:
             drive.tell_workers_to_stop()
-            log.warning("lease lost", migration=lease.migration_uid, epoch=lease.epoch)
+            log.warning("lease lost", migration=lease.migration_uid, epoch=drive.lease.epoch)
             return True
         with database.write() as session:
-            give_back(session, lease)
+            give_back(session, drive.lease)
         return True
 
     def _step(self, drive: Drive) -> bool:
         try:
-            return step(drive)
+            goes_on = step(drive)
+            self._resting.forget(drive.lease.migration_id)
+            return goes_on
+        except Later as later:
+            self._resting.put_off(drive.lease.migration_id, later.most_seconds)
+            return False
         except Interrupted:
             return True
         except (LeaseLost, DatabaseTrouble):
@@ -96,7 +102,7 @@ class Reconciler:
 
     def _stop_over(self, drive: Drive, message: str, hint: str) -> None:
         """Stop a migration over a fault; where its state cannot stop, try again later."""
-        self._resting[drive.lease.migration_id] = monotonic() + BACK_OFF_SECONDS
+        self._resting.leave(drive.lease.migration_id, BACK_OFF_SECONDS)
         state = drive.state()
         if state is MigrationState.FENCED and has_open_decision(drive.lease.migration_id):
             return  # it may have been decided: nothing goes back before that is known
@@ -105,9 +111,8 @@ class Reconciler:
             drive.trouble(message, hint)
 
     def _take(self) -> Lease | None:
-        self._resting = {key: until for key, until in self._resting.items() if until > monotonic()}
         with database.write() as session:
-            return take_next(session, self._tools.clock(), self._host_id, self._tools.name, frozenset(self._resting))
+            return take_next(session, self._tools.clock(), self._host_id, self._tools.name, self._resting.ids())
 
     def _beat(self) -> None:
         """Report this runner and its host as alive."""

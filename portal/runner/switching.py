@@ -8,13 +8,14 @@ whether it was decided. Before the decision everything only goes back, after it 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from portal import database
 from portal.errors import Conflict
 from portal.lamindb.registry.changes import RootChange
 from portal.planning.states import Event
-from portal.runner.drive import Drive, Facts, Held, Interrupted
+from portal.runner.drive import Drive, Facts, Held
 from portal.runner.fencing import turned
 from portal.runner.jobs import Answer, copy_marker
 from portal.services.migrations import intents, switch_jobs
@@ -26,8 +27,13 @@ from portal.services.migrations.switch import note_registry, point_to, require_t
 from portal.services.migrations.switch_jobs import Switch
 from portal.services.migrations.witness import witness_of
 
-#: Between two tries of something that must happen and does not yet.
+#: Something that must happen and does not yet is tried so often, so far apart, before other moves get their turn.
+_TRIES = 3
 _AGAIN_SECONDS = 2.0
+
+#: How long it is left alone then, at most.
+_REST_SECONDS = 60.0
+_UNTIL_IT_WORKS = "It is tried again until it works."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +73,7 @@ def resume(drive: Drive, facts: Facts, way: Way) -> bool:
     door = _door(way.doors, undecided.step.instance_id) if undecided else None
     if undecided is None or door is None:
         return False
-    answer = _ask_whether_decided(drive, facts, door, undecided.step)
-    if answer.error:
-        _try_again(drive, f"Whether the switch was decided is not known yet: {answer.error}")
-        return True
-    if not answer.value:
+    if not _is_decided(drive, facts, door, undecided.step):
         return False
     _complete(drive, facts, way, rows)
     return True
@@ -88,7 +90,7 @@ def switch(drive: Drive, facts: Facts, way: Way) -> None:
     if door is not None:
         decide = next(row.step for row in rows if row.step.part == DECIDE)
         answer = _decide(drive, facts, door, decide)
-        if answer.error and not _is_decided_all_the_same(drive, facts, door, decide):
+        if answer.error and not _is_decided(drive, facts, door, decide):
             drive.trouble(f"{answer.error} The location was not {way.verb}.", answer.hint or way.again)
             return
     _complete(drive, facts, way, rows)
@@ -206,19 +208,14 @@ def _decide(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Answe
     return drive.run(call, *arguments, is_short=True)
 
 
-def _ask_whether_decided(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Answer:
-    call, arguments = _calls(drive, facts, door, step)[1]
-    return drive.run(call, *arguments, is_short=True)
+def _is_decided(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> bool:
+    """Tell whether a decision was made that ended in a crash or an error: the answer to a commit may be lost.
 
-
-def _is_decided_all_the_same(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> bool:
-    """Tell whether a decision that came back as an error was made: the answer to a commit may be lost.
-
-    Asked until there is an answer: going back after a decision would leave two truths.
+    Nothing happens before there is an answer: going back after a decision would leave two truths.
     """
-    while (answer := _ask_whether_decided(drive, facts, door, step)).error:
-        _try_again(drive, f"Whether the switch was decided is not known yet: {answer.error}")
-    return bool(answer.value)
+    call, arguments = _calls(drive, facts, door, step)[1]
+    ask = partial(drive.run, call, *arguments, is_short=True)
+    return bool(_insist(drive, ask, "Whether the switch was decided is not known yet: ").value)
 
 
 def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> None:
@@ -238,7 +235,8 @@ def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> No
         if way.decider is None:
             drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
         else:
-            _try_again(drive, f"{error.message} The instance names the new root; the portal's record must follow.")
+            words = f"{error.message} The instance names the new root; the portal's record must follow."
+            drive.put_off(words, _UNTIL_IT_WORKS, _REST_SECONDS)
 
 
 def _complete_there(held: Held, facts: Facts) -> None:
@@ -259,8 +257,18 @@ def _complete_back(held: Held, facts: Facts) -> None:
     held.note(switched_back=int(facts.plan.get("back", 1)))
 
 
-def follow(drive: Drive, facts: Facts, way: Way) -> bool:
-    """Let every other registry name the new root; True when all do. Tried again until it works."""
+def follow(drive: Drive, facts: Facts, way: Way) -> None:
+    """Let every other registry name the new root.
+
+    Raises:
+        Later: one does not yet.
+    """
+    _insist(drive, lambda: Answer(error=" ".join(_laggards(drive, facts, way))))
+
+
+def _laggards(drive: Drive, facts: Facts, way: Way) -> list[str]:
+    """Change what is not changed yet; return what is wrong where that does not work. None keeps another waiting."""
+    found = []
     for row in _latest(drive, way):
         if row.step.part != FOLLOW or row.is_done:
             continue
@@ -270,12 +278,12 @@ def follow(drive: Drive, facts: Facts, way: Way) -> bool:
                 switch_jobs.change_row, door, _switch_of(drive, facts, door, row.step), False, is_short=True
             )
             if answer.error:
-                _try_again(drive, f"{door.slug} does not name the new root yet: {answer.error}")
-                return False
+                found.append(f"{door.slug} does not name the new root yet: {answer.error}")
+                continue
         with drive.writing() as held:
             note_registry(held.work, row.step, facts.storage_uid)
             intents.tick_off(held.work.session, [row.id], held.work.now)
-    return True
+    return found
 
 
 def _latest(drive: Drive, way: Way) -> list[IntentRow]:
@@ -295,15 +303,19 @@ def has_open_decision(migration_id: int) -> bool:
     return any(row.step.part == DECIDE and not row.is_done for row in rows)
 
 
-def _try_again(drive: Drive, message: str) -> None:
-    """Say what does not work yet and wait a moment.
+def _insist(drive: Drive, ask: Callable[[], Answer], lead: str = "") -> Answer:
+    """Return the answer to something that must happen before anything else, once it does.
 
     Raises:
-        Interrupted: the runner is to stop; the next one goes on.
+        Later: it still does not; then it is tried again.
     """
-    if drive.tools.stopping.is_set():
-        raise Interrupted
-    with drive.writing() as held:
-        held.migration.message, held.migration.hint = message, "It is tried again until it works."
-    drive.tools.stopping.wait(_AGAIN_SECONDS)
-    drive.tick()
+    tries = 0
+    while (answer := ask()).error:
+        tries, message = tries + 1, f"{lead}{answer.error}"
+        if tries == _TRIES:
+            drive.put_off(message, _UNTIL_IT_WORKS, _REST_SECONDS)
+        with drive.writing() as held:
+            held.migration.message, held.migration.hint = message, _UNTIL_IT_WORKS
+        drive.tools.stopping.wait(_AGAIN_SECONDS)
+        drive.tick()
+    return answer

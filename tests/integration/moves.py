@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from portal import database
-from portal.models import Connection, Host, Migration, Storage
+from portal.models import Connection, Host, Migration, Reference, Registry, Storage
 from portal.planning.roots import parse_root
 from portal.planning.states import MigrationState
 from portal.runner.drive import Drive
@@ -21,6 +21,7 @@ from portal.runner.loop import Reconciler
 from portal.runner.steps import step
 from portal.services import migrations
 from portal.services.connections import NewConnection, add_connection
+from portal.services.instances import NewInstance, create_instance
 from portal.services.migrations import MigrationView, NewMigration
 from portal.services.migrations.leases import give_back
 from portal.values import ALL_SPACE_ID, ConnectionKind, Mode, Root
@@ -162,6 +163,24 @@ class Moves:
             session.add(storage)
             session.flush()
             return storage.uid
+
+    def refer(self, storage_uid: str, host: str | None, **way: Any) -> int:
+        """Write an attached instance `other` down that refers to a location; return its id. `way`: to its database."""
+        with self.portal.write_as("ada") as work:
+            session, now = work.session, work.now
+            instance = create_instance(work, NewInstance("other"))
+            there = session.scalar(select(Host).where(Host.name == host)) if host else None
+            storage = session.scalars(select(Storage).where(Storage.uid == storage_uid)).one()
+            session.flush()
+            registry = Registry(
+                instance_id=instance.id, label="other", identity="other", instance_uid="abcdefghijkl", host=there,
+                attached_by_id=work.actor.account_id, checked_at=now, created_at=now, updated_at=now, **way,
+            )  # fmt: skip
+            reference = Reference(
+                instance_id=instance.id, storage=storage, row_id=1, uid=storage.uid, root=storage.root, seen_at=now
+            )
+            session.add_all([registry, reference])
+            return instance.id
 
     def plan(self, uid: str, target: object, **values: Any) -> str:
         """Make a migration and let the runner plan it; return its uid."""

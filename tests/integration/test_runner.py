@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.config import Settings
-from portal.models import Event, Runner
+from portal.models import Event, Intent, Runner
 from portal.planning.states import MigrationState as State
 from portal.runner.drive import Drive
 from portal.runner.loop import Reconciler
@@ -190,6 +191,24 @@ def test_a_clock_that_is_set_back_stops_neither_the_runner_nor_who_follows_it(
             drive.tick()
 
 
+@contextmanager
+def running(moves: Moves) -> Iterator[None]:
+    """Let a runner run meanwhile."""
+    runner = moves.runner()
+
+    def run() -> None:
+        with moves.portal.app.app_context():
+            runner.run()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.stopping.set()
+        thread.join(90)
+
+
 class CountingExecutor(Executor):
     """Counts which shard is given to a worker to copy how often."""
 
@@ -262,3 +281,37 @@ def test_a_runner_leaves_roots_of_other_hosts_alone(moves: Moves, source: Path, 
     with moves.portal.read_as("ada") as work:
         page = migrations.get_page(work, uid)
     assert (page.is_waiting_for_runner, page.runner_seen_at, page.needed_host) == (True, None, "portal-host")
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_an_instance_that_does_not_answer_after_a_cut_over_keeps_no_other_move_waiting(
+    moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.runner.switching._AGAIN_SECONDS", 0.1)
+    storage = moves.register(source)
+    uid = moves.copy(storage, local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("source"))
+    moves.drive_until(State.CUT_OVER)
+    url = moves.portal.app.extensions["portal_vault"].encrypt("postgresql://u:p@127.0.0.1:9/nobody").decode()
+    other = moves.refer(storage, None, kind="postgresql", url_encrypted=url)
+    with moves.portal.write_as("ada") as work:
+        first = work.session.scalars(select(Intent)).one()
+        after = {"root": str(local_base / "new"), "type": "local", "region": None}
+        late = Intent(
+            migration_id=first.migration_id, direction="forward", number=first.number, part="follow", row_id=1,
+            instance_id=other, before={"root": str(source)}, after=after, created_at=work.now,
+        )  # fmt: skip
+        work.session.add(late)
+    fill(local_base / "second")
+    second = moves.register(local_base / "second")
+    with moves.portal.write_as("ada") as work:
+        waiting = migrations.create_migration(work, migrations.NewMigration(second, str(local_base / "new2"))).id
+    with running(moves):
+        wait_for(lambda: moves.state(waiting) is State.PLANNED, 20)
+        view = moves.view(uid)
+        assert view.state is State.CUT_OVER
+        assert "/other does not name the new root yet" in view.message
+        with moves.portal.write_as("ada") as work:
+            work.session.scalars(select(Intent).where(Intent.part == "follow")).one().instance_id = None  # detached
+        wait_for(lambda: moves.state(uid) is State.SOAKING, 20)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.runner.drive import _WORDS
+from portal.runner.words import MOVE_WORDS
 from portal.services.event_log import EventRow
 from portal.services.migrations.progress import StoryRow
 from portal.web import event_words
@@ -20,7 +20,7 @@ def recorded() -> set[str]:
     """Return every action that the services or the runner name."""
     files = [path for layer in ("services", "runner") for path in Path("portal", layer).rglob("*.py")]
     named = {action for path in files for action in _RECORDED.findall(path.read_text())}
-    return named | {f"migration.{word}" for word in _WORDS.values()}
+    return named | {f"migration.{word}" for word in MOVE_WORDS.values()}
 
 
 def row(action: str, after: Mapping[str, object] | None = None, name: str = "Maria Ortiz") -> EventRow:
