@@ -11,7 +11,7 @@ from portal.services.events import Change, record
 from portal.services.migrations import ledger
 from portal.services.migrations.controls import schedule_of
 from portal.services.migrations.waiting import WAITING
-from portal.transfer.jobs import ShardEnd, ShardResult
+from portal.transfer.jobs import ShardResult, halted
 from portal.transfer.limits import LIMITS_NAME, Limits, write_limits
 
 
@@ -92,12 +92,8 @@ class Sharing:
         """Return the fault of a pass with too many failing objects; None while there are few enough."""
         if error_count <= self.budget:
             return None
-        return ShardResult(
+        return halted(
             "",
-            ShardEnd.HALTED,
-            {},
-            0,
-            0,
-            error=f"{error_count:,} objects failed; the error budget is {self.budget:,}. What is good is kept.",
-            hint="Look at the errors, mend their cause or raise the budget, then retry: it goes on where it was.",
+            f"{error_count:,} objects failed; the error budget is {self.budget:,}. What is good is kept.",
+            "Look at the errors, mend their cause or raise the budget, then retry: it goes on where it was.",
         )

@@ -16,6 +16,7 @@ from portal.models import Connection, Host, Migration
 from portal.planning.roots import parse_root
 from portal.planning.schedules import opens_at
 from portal.planning.states import MOVES, Event, MigrationState, move
+from portal.runner import hanging, stops
 from portal.runner.jobs import Answer, Ends, guarded
 from portal.runner.tools import Tools
 from portal.runner.words import MOVE_WORDS, TROUBLES
@@ -23,7 +24,7 @@ from portal.services.access import load_actor
 from portal.services.events import Change, record
 from portal.services.migrations.controls import Limits, limits_of, schedule_of
 from portal.services.migrations.doors import REPOINT, REWRITE, RegistryDoor, doors_of
-from portal.services.migrations.leases import Lease, renew
+from portal.services.migrations.leases import Lease, advance, renew
 from portal.services.migrations.waiting import WAITING
 from portal.services.reach import Door, access_of, make_door
 from portal.services.work import Work
@@ -143,17 +144,16 @@ class Drive:
 
     @property
     def stop_path(self) -> Path:
-        """Return the file that stops the workers of this very lease."""
-        return self._stop_path(self.lease.epoch)
+        """Return the file that stops the workers of this very epoch."""
+        return stops.stop_file(self._ledger_folder, self.lease.epoch)
 
-    def _stop_path(self, epoch: int) -> Path:
-        return self.tools.settings.ledger_dir / self.folder / f"stop-{epoch}"
+    @property
+    def _ledger_folder(self) -> Path:
+        return self.tools.settings.ledger_dir / self.folder
 
     def stop_others(self) -> None:
-        """Stop workers of a runner that lost this lease without knowing yet, and give them a moment to leave."""
-        path = self._stop_path(self.lease.epoch - 1)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        """Stop workers of runners that lost this lease without knowing yet, and give them a moment to leave."""
+        stops.tell_before(self._ledger_folder, self.lease.epoch)
         self.tools.stopping.wait(LEAVE_SECONDS)
 
     def state(self) -> MigrationState:
@@ -214,9 +214,12 @@ class Drive:
         A job whose worker died is run again: every job may be.
 
         Raises:
-            Interrupted: a person wishes something else, or the runner stops; the job was told to end.
+            Interrupted: a person wishes something else, or the runner stops; the job was told to end. `Later`, where
+                one that was told so before has not ended.
             LeaseLost: somebody else has the lease.
         """
+        if not is_short and self.tools.hanging.has(self.folder):
+            self.put_off(hanging.MESSAGE, hanging.HINT, hanging.WAIT_SECONDS)
         for _ in range(MOST_DEATHS):
             try:
                 return self._run_once(call, *arguments, is_short=is_short)
@@ -235,6 +238,7 @@ class Drive:
             self.tell_workers_to_stop()
             if not future.cancel():
                 wait([future], STOP_SECONDS)
+                self.tools.hanging.add(self.folder, future)
             raise
         return future.result()
 
@@ -258,13 +262,18 @@ class Drive:
         return self._is_wanted_elsewhere
 
     def tell_workers_to_stop(self) -> None:
-        """Make the stop file of this lease."""
-        self.stop_path.parent.mkdir(parents=True, exist_ok=True)
-        self.stop_path.touch()
+        """Make the stop file of this epoch."""
+        stops.tell(self.stop_path)
 
     def let_workers_work(self) -> None:
-        """Remove the stop file again: the workers have stopped, and another step begins under the same lease."""
-        self.stop_path.unlink(missing_ok=True)
+        """Go on under another epoch where workers were told to stop: one that hangs finds its stop file when it wakes.
+
+        Raises:
+            LeaseLost: somebody else has the lease, and told them.
+        """
+        if self.stop_path.exists():
+            with database.write() as session:
+                self.lease = advance(session, self.lease, self.tools.clock())
 
     def put_off(self, message: str, hint: str, most_seconds: float) -> NoReturn:
         """Say what does not work yet, and leave the migration for a while.

@@ -13,6 +13,7 @@ from portal.backends.base import Proof
 from portal.models import Migration
 from portal.planning.estimates import Sample, estimate
 from portal.planning.rates import RateLog, read_rates
+from portal.runner import hanging
 from portal.runner.controls import Sharing, forgiven_of
 from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Held, Interrupted
 from portal.runner.jobs import Ends
@@ -20,7 +21,7 @@ from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, COPIED, COPYING, VERIFIED, ShardRow
 from portal.transfer.control import Progress, read_progress
 from portal.transfer.copy import copy_shard
-from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult
+from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult, halted
 from portal.transfer.shards import ShardFiles, shard_files
 from portal.transfer.verify import verify_shard
 
@@ -169,15 +170,18 @@ class ShardRun:
             self._drain()
             raise
         except BaseException:
-            self._drive.tell_workers_to_stop()
+            self._tell_to_stop()
             raise
         self._drain()
         return self._fault
 
     def _submit(self) -> None:
-        """Keep the workers busy."""
+        """Keep the workers busy; what one that hangs was given waits until that ends."""
         room = max(0, self._sharing.room - len(self._open))
-        rows, self._waiting = self._waiting[:room], self._waiting[room:]
+        free, held_back = self._drive.tools.hanging.split(self._waiting, lambda row: self._files(row).plan)
+        if held_back and not free and not self._open:
+            self._drive.put_off(hanging.MESSAGE, hanging.HINT, hanging.WAIT_SECONDS)
+        rows, self._waiting = free[:room], [*free[room:], *held_back]
         if not rows:
             return
         if self._which.is_copy:
@@ -224,15 +228,8 @@ class ShardRun:
         if self._deaths[row.id] < MOST_DEATHS:
             self._waiting.append(row)
             return
-        self._fault = ShardResult(
-            str(row.id),
-            ShardEnd.HALTED,
-            {},
-            0,
-            0,
-            error=f"Worker processes died {MOST_DEATHS} times over the same {row.object_count} objects.",
-            hint=AFTER_DEATHS,
-        )
+        words = f"Worker processes died {MOST_DEATHS} times over the same {row.object_count} objects."
+        self._fault = halted(str(row.id), words, AFTER_DEATHS)
 
     def _persist_sometimes(self) -> None:
         """Write results: when there are many, or nothing else is under way."""
@@ -256,17 +253,23 @@ class ShardRun:
     def _drain(self) -> None:
         """Tell the workers to stop where anything is under way, take what they finished, and persist it."""
         if self._open:
-            self._drive.tell_workers_to_stop()
+            self._tell_to_stop()
         until = monotonic() + STOP_SECONDS
         while self._open and monotonic() < until:
             self._collect(LOOK_SECONDS)
         self._persist()
+
+    def _tell_to_stop(self) -> None:
+        self._drive.tell_workers_to_stop()
+        for future, row in self._open.items():
+            self._drive.tools.hanging.add(self._files(row).plan, future)
 
     def _report(self, held: Held) -> None:
         """Write how far the pass is, and its pace."""
         under_way = {row.id: self._progress_path(row) for row in self._open.values()}
         numbers = self._meter.report(under_way, is_copy=self._which.is_copy)
         held.migration.progress = numbers
+        hanging.forget_message(held.migration)
         rates = self._rates.add(held.work.now.timestamp(), *self._meter.done)
         if rates.samples != self._rates.samples:
             held.migration.rates = rates.as_dict()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal.config import Settings
+from portal.runner.hanging import Hanging
 from portal.services.vault import Vault
 
 
@@ -20,6 +21,7 @@ class Tools:
         stopping: set when the runner is to end.
         beat: reports the runner as alive, at most every few seconds.
         clock: the time, aware UTC.
+        hanging: jobs that were told to stop and have not ended.
     """
 
     settings: Settings
@@ -29,3 +31,4 @@ class Tools:
     clock: Callable[[], datetime]
     beat: Callable[[], None]
     stopping: threading.Event = field(default_factory=threading.Event)
+    hanging: Hanging = field(default_factory=Hanging)

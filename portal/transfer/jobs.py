@@ -112,6 +112,11 @@ class ShardResult:
     retryable: bool = False
 
 
+def halted(shard_id: str, error: str, hint: str) -> ShardResult:
+    """Return the result of a shard that ended over something no object of it can get past."""
+    return ShardResult(shard_id, ShardEnd.HALTED, {}, 0, 0, error=error, hint=hint)
+
+
 def summarise(results: Sequence[ObjectResult]) -> dict[str, int]:
     """Return how many objects there are of each outcome, of each level, and as LaminDB recorded them."""
     counts = Counter(result.outcome.value for result in results)

@@ -1,6 +1,7 @@
 """`portal doctor`: each kind of trouble is made, found with what to do about it, and put right where that is safe."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -130,7 +131,10 @@ def test_what_ended_moves_left_is_removed_and_nothing_else(
     for folder in (left, *others):
         folder.mkdir(parents=True)
         (folder / "abc").write_bytes(b"half")
-    (here.ledger_dir / ended / "stop-9").touch()
+    for name, age in (("stop-8", timedelta(days=2)), ("stop-9", timedelta(hours=2))):
+        (here.ledger_dir / ended / name).touch()
+        moment = (datetime.now(UTC) - age).timestamp()
+        os.utime(here.ledger_dir / ended / name, (moment, moment))
     stranger = here.ledger_dir / "stranger0000"
     stranger.mkdir()
     found = look(here)
@@ -139,6 +143,8 @@ def test_what_ended_moves_left_is_removed_and_nothing_else(
     assert look(here, fix=True)["temporary"].fixed == "Removed."
     assert look(here).keys() - {"disk"} == {"ledger-folder"}
     assert not left.exists()
+    kept = [path.name for path in (here.ledger_dir / ended).glob("stop-*")]
+    assert kept == ["stop-9"], "a worker that hangs may look for it yet"
     assert all(folder.exists() for folder in others)
     assert stranger.exists()
 

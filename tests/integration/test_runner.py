@@ -284,6 +284,20 @@ def test_a_runner_leaves_roots_of_other_hosts_alone(moves: Moves, source: Path, 
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_who_takes_over_stops_every_runner_before_also_where_one_died_before_it_did(
+    moves: Moves, settings: Settings, source: Path, local_base: Path
+) -> None:
+    uid = begin(moves, moves.register(source), local_base / "new")
+    with moves.portal.app.app_context():
+        for name in ("portal-host/1", "portal-host/2"):
+            moves.take(name)  # the first sleeps, the second dies right after
+            moves.end_lease(uid)
+        moves.take("portal-host/3").stop_others()
+    folder = settings.ledger_dir / uid
+    assert sorted(path.name for path in folder.glob("stop-*")) == ["stop-1", "stop-2"]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_an_instance_that_does_not_answer_after_a_cut_over_keeps_no_other_move_waiting(
     moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from portal.transfer.segments import digest_of
 
 #: How long digests are worked out; what is left is only looked whether it is there.
 _MOST_SECONDS = 20.0
+
+#: No worker hangs so long and then goes on.
+_HANGS = timedelta(days=1)
 
 _MOST_NAMED = 3
 
@@ -87,7 +91,7 @@ def _left_over(case: Case, ledger: Path, ended: set[str]) -> Iterator[Finding]:
     for folder in _folders(ledger):
         if folder.name not in ended:
             continue
-        files = [path for path in folder.rglob("*") if path.is_file() and _is_temporary(path.name)]
+        files = [path for path in folder.rglob("*") if path.is_file() and _is_temporary(path, case.now)]
         if files:
             fixed = ""
             if case.fix:
@@ -99,8 +103,12 @@ def _left_over(case: Case, ledger: Path, ended: set[str]) -> Iterator[Finding]:
             yield warning("ledger-temporary", what, "portal doctor --fix", fixed)
 
 
-def _is_temporary(name: str) -> bool:
-    return name.startswith(("stop-", "progress-")) or (name.startswith(".") and name.endswith(".tmp"))
+def _is_temporary(path: Path, now: datetime) -> bool:
+    """Tell whether nobody needs a file any more: a stop file is looked for by workers that hang."""
+    name = path.name
+    if name.startswith("stop-"):
+        return now.timestamp() - path.stat().st_mtime > _HANGS.total_seconds()
+    return name.startswith("progress-") or (name.startswith(".") and name.endswith(".tmp"))
 
 
 def _folders(ledger: Path) -> list[Path]:

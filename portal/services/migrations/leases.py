@@ -1,6 +1,6 @@
 """Leases: one runner at a time works on a migration, and one that lost its lease can write nothing more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -90,6 +90,23 @@ def renew(session: Session, lease: Lease, now: datetime) -> None:
     )
     if _count(session, kept) != 1:
         raise LeaseLost(lease.migration_uid)
+
+
+def advance(session: Session, lease: Lease, now: datetime) -> Lease:
+    """Return a lease under the next epoch, in place of this one.
+
+    Raises:
+        LeaseLost: the epoch is another one by now.
+    """
+    renew(session, lease, now)
+    raised = (
+        update(Migration)
+        .where(Migration.id == lease.migration_id)
+        .values(lease_epoch=lease.epoch + 1)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(raised)
+    return replace(lease, epoch=lease.epoch + 1)
 
 
 def give_back(session: Session, lease: Lease) -> None:
