@@ -297,6 +297,24 @@ def test_who_takes_over_stops_every_runner_before_also_where_one_died_before_it_
     assert sorted(path.name for path in folder.glob("stop-*")) == ["stop-1", "stop-2"]
 
 
+def test_a_move_between_buckets_is_left_to_the_host_that_has_an_instances_database(
+    moves: Moves, bucket_name: Callable[[], str], local_base: Path
+) -> None:
+    (first, folder), (second, _) = (moves.bucket(bucket_name()) for _ in range(2))
+    fill(folder, {"a.txt": b"a"})
+    storage = moves.register(first)
+    moves.refer(storage, "portal-host", kind="sqlite", path=str(local_base / "main/.lamindb/lamin.db"))
+    with moves.portal.write_as("ada") as work:
+        uid = migrations.create_migration(work, migrations.NewMigration(storage, second.text)).id
+    with moves.portal.app.app_context():
+        assert moves.runner("elsewhere/1", host="elsewhere").run_once() is False
+    with moves.portal.read_as("ada") as work:
+        page = migrations.get_page(work, uid)
+    assert (page.is_waiting_for_runner, page.needed_host) == (True, "portal-host")
+    with moves.portal.app.app_context():
+        assert moves.take().lease.migration_uid == uid
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_an_instance_that_does_not_answer_after_a_cut_over_keeps_no_other_move_waiting(
     moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select, update
 
-from portal.models import Host, Instance, Intent, Migration, Runner
+from portal.models import Instance, Intent, Migration
 from portal.planning.states import FINAL, SWITCHED, WORKING, MigrationState
 from portal.services.doctor.findings import Case, Finding, error, warning
+from portal.services.migrations.hosts import hosts_of
 from portal.services.migrations.leases import LEASE
 from portal.services.migrations.progress import SILENT_AFTER
+from portal.services.migrations.runners import last_seen_at
 
 
 def look_at_moves(case: Case) -> Iterator[Finding]:
@@ -53,19 +55,16 @@ def _half_done(case: Case) -> Iterator[Finding]:
         .order_by(Migration.id)
     )
     for migration in case.session.scalars(query).all():
-        host = migration.source_host or migration.target_host
-        seen = select(func.max(Runner.last_seen_at)).join(Host, Runner.host_id == Host.id)
-        if host is not None:
-            seen = seen.where(Host.id == host.id)
-        last = case.session.scalar(seen)
+        hosts = hosts_of(case.session, migration)
+        last = last_seen_at(case.session, hosts)
         if last is not None and case.now - last <= SILENT_AFTER:
             continue
-        where = f" on {host.name}" if host else ""
+        where = f" on {hosts[0].name}" if hosts else ""
         state = MigrationState(migration.state)
         what = f"Migration {migration.uid} is {state.label}, and no runner{where} works on it."
         if last is not None:
             what += f" One reported last at {_when(last)}."
-        yield error("no-runner", what, f"portal runner --host {host.name}" if host else "portal runner")
+        yield error("no-runner", what, f"portal runner --host {hosts[0].name}" if hosts else "portal runner")
 
 
 def _open_intents(case: Case) -> Iterator[Finding]:

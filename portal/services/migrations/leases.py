@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import Migration
 from portal.planning.states import FINAL, WORKING, MigrationState
+from portal.services.migrations.hosts import is_seen_from
 from portal.services.migrations.waiting import is_not_waiting
 
 #: A lease that was not renewed for so long is free for others.
@@ -50,11 +51,8 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
         Migration.lease_expires_at > now + TOO_LATE,
         Migration.lease_owner == owner,
     )
-    is_here = [
-        or_(column.is_(None), column == host_id) for column in (Migration.source_host_id, Migration.target_host_id)
-    ]
     # A wish to start that came before the plan is made waits with it.
-    return and_(has_work, is_free, is_not_waiting(now), *is_here)
+    return and_(has_work, is_free, is_not_waiting(now), is_seen_from(host_id))
 
 
 def take_next(session: Session, now: datetime, host_id: int, owner: str, but: frozenset[int]) -> Lease | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from portal.models import Event, Host, Migration, Runner
+from portal.models import Event, Migration
 from portal.permissions import Action, allows
 from portal.planning.outcomes import Outcome
 from portal.planning.rates import RateChart, chart, read_rates
@@ -16,10 +16,12 @@ from portal.planning.states import FINAL, WORKING, MigrationState
 from portal.services.access import storage_target
 from portal.services.migrations.around import InstanceRow, list_instances
 from portal.services.migrations.exceptions import ExceptionList, ExceptionQuery, ExceptionRow, exceptions_of
+from portal.services.migrations.hosts import hosts_of
 from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.quiet import Noise, noise_at
 from portal.services.migrations.registry import RegistryChange, SettingsChange, hand_changes, settings_changes
 from portal.services.migrations.report import Task, list_tasks
+from portal.services.migrations.runners import last_seen_at
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
 
@@ -104,8 +106,8 @@ def get_page(work: Work, uid: str) -> MigrationPage:
     """
     migration = find_migration(work, uid)
     storage = migration.storage
-    seen_at = _runner_seen_at(work, migration)
-    host = migration.source_host or migration.target_host
+    hosts = hosts_of(work.session, migration)
+    seen_at = last_seen_at(work.session, hosts)
     back = migration.state in {MigrationState.SOAKING, MigrationState.ROLLING_BACK, MigrationState.ROLLED_BACK}
     is_soaking = migration.state == MigrationState.SOAKING
     instances = list_instances(work, migration)
@@ -123,7 +125,7 @@ def get_page(work: Work, uid: str) -> MigrationPage:
         settings=settings_changes(migration, instances, back=back),
         tasks=list_tasks(migration, instances),
         noise=noise_at(migration, work.now, work.settings.quiet_hours) if is_soaking else None,
-        needed_host=host.name if host else None,
+        needed_host=hosts[0].name if hosts else None,
         runner_seen_at=seen_at,
         is_waiting_for_runner=_is_due(migration) and (seen_at is None or work.now - seen_at > SILENT_AFTER),
         now=work.now,
@@ -134,15 +136,6 @@ def _is_due(migration: Migration) -> bool:
     """Tell whether the next step is a runner's."""
     state = MigrationState(migration.state)
     return state not in FINAL and (bool(migration.wish) or state in WORKING or state is MigrationState.DRAFT)
-
-
-def _runner_seen_at(work: Work, migration: Migration) -> datetime | None:
-    query = select(func.max(Runner.last_seen_at)).join(Host, Runner.host_id == Host.id)
-    for host_id in (migration.source_host_id, migration.target_host_id):
-        if host_id is not None:
-            query = query.where(Host.id == host_id)
-    found: datetime | None = work.session.scalar(query)
-    return found
 
 
 def list_rotten(work: Work, uid: str) -> tuple[ExceptionRow, ...]:

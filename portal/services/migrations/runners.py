@@ -1,8 +1,9 @@
 """Runners as they report: their rows, and the hosts they run on."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -30,6 +31,15 @@ def report_alive(session: Session, name: str, host_name: str, now: datetime) -> 
     runner.host_id, runner.last_seen_at = host.id, now
     session.execute(delete(Runner).where(Runner.last_seen_at < now - FORGET))
     return host.id
+
+
+def last_seen_at(session: Session, hosts: Sequence[Host]) -> datetime | None:
+    """Return when a runner on one of these hosts reported last, of all hosts where none is given; None: never."""
+    query = select(func.max(Runner.last_seen_at))
+    if hosts:
+        query = query.where(Runner.host_id.in_([host.id for host in hosts]))
+    found: datetime | None = session.scalar(query)
+    return found
 
 
 def sign_off(session: Session, name: str) -> None:
