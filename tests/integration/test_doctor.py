@@ -62,7 +62,9 @@ def test_nothing_is_wrong_with_a_portal_that_works(moves: Moves, here: Settings,
     assert look(here).keys() <= {"disk"}
 
 
-def test_a_lease_that_ran_out_is_given_back(moves: Moves, here: Settings, source: Path, local_base: Path) -> None:
+def test_a_lease_that_ran_out_is_ended_and_who_comes_next_takes_it_over(
+    moves: Moves, here: Settings, source: Path, local_base: Path
+) -> None:
     with moves.portal.write_as("ada") as work:
         made = migrations.create_migration(
             work, migrations.NewMigration(moves.register(source), str(local_base / "x"))
@@ -74,8 +76,11 @@ def test_a_lease_that_ran_out_is_given_back(moves: Moves, here: Settings, source
     assert found.keys() - {"disk"} == {"stale-lease", "no-runner"}
     assert found["no-runner"].todo == "portal runner --host portal-host"
     assert moves.row_lease(made) == "host/1", "looking changes nothing"
-    assert look(here, fix=True)["stale-lease"].fixed == "The lease was given back."
-    assert moves.row_lease(made) is None
+    assert look(here, fix=True)["stale-lease"].fixed == "The lease was ended."
+    assert look(here).keys() - {"disk"} == {"no-runner"}
+    with moves.portal.app.app_context():
+        drive = moves.take()
+    assert drive.lease.is_taken_over, "whoever held it may only sleep, and is told to stop"
     with moves.row(made) as row:
         row.lease_owner, row.lease_expires_at = "host/2", datetime.now(UTC) + timedelta(seconds=15)
     assert look(here, fix=True).keys() <= {"disk"}

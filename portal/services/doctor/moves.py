@@ -22,7 +22,10 @@ def look_at_moves(case: Case) -> Iterator[Finding]:
 
 
 def _stale_leases(case: Case) -> Iterator[Finding]:
-    """Yield leases that ran out: the next runner takes them over; giving them back only tells the truth sooner."""
+    """Yield leases that ran out: the next runner takes them over; ending them only tells the truth sooner.
+
+    Their owner stays: it may only sleep, and who takes over from it stops its workers.
+    """
     ended = case.now - LEASE
     is_stale = (Migration.lease_owner.is_not(None)) & (Migration.lease_expires_at < ended)
     for uid, owner, until in case.session.execute(
@@ -35,11 +38,11 @@ def _stale_leases(case: Case) -> Iterator[Finding]:
             case.session.execute(
                 update(Migration)
                 .where(Migration.uid == uid, is_stale)
-                .values(lease_owner=None, lease_expires_at=None)
+                .values(lease_expires_at=None)
                 .execution_options(synchronize_session=False)
             )
             case.session.commit()
-            fixed = "The lease was given back."
+            fixed = "The lease was ended."
         yield warning("stale-lease", what, "portal doctor --fix", fixed)
 
 
