@@ -87,7 +87,8 @@ class Reference(Base):
 class Intent(Base):
     """One step of a switch, written down before it is done, so that whoever comes after a crash knows where to go on.
 
-    `part` is `decide` for the one write that decides, `follow` for other instances, `portal` for the portal's own row.
+    `part` is `decide` for the one write that decides, `open` for a database that moved along and is sealed until then,
+    `follow` for other instances, `portal` for the portal's own row.
     `before` and `after` hold root, type and region. `done_at` None: intended, and perhaps done; the row there tells.
     """
 

@@ -20,7 +20,7 @@ from portal.runner.fencing import turned
 from portal.runner.jobs import Answer, copy_marker
 from portal.services.migrations import intents, switch_jobs
 from portal.services.migrations.doors import RegistryDoor
-from portal.services.migrations.intents import DECIDE, FOLLOW, PORTAL, IntentRow, Step
+from portal.services.migrations.intents import DECIDE, FOLLOW, OPEN, PORTAL, IntentRow, Step
 from portal.services.migrations.ledger import BACK, FORWARD
 from portal.services.migrations.registry_jobs import read_rows
 from portal.services.migrations.switch import note_registry, point_to, require_target
@@ -166,6 +166,8 @@ def _steps(held: Held, way: Way, rows: dict[int, dict[str, Any]], facts: Facts) 
         there = first.get(door.instance_id, after) if way.direction == BACK else after
         before = {**rows[door.instance_id], "is_back": way.direction == BACK}
         steps.append(Step(part, door.instance_id, door.row_id, before, there))
+        if part == DECIDE and not facts.is_repoint and door.lies_in(before["root"]):
+            steps.append(Step(OPEN, door.instance_id, door.row_id, before, there))
     if not facts.is_repoint:
         steps.append(Step(PORTAL, None, None, {"root": row.storage.root if row.storage else ""}, after))
     return steps
@@ -258,7 +260,7 @@ def _complete_back(held: Held, facts: Facts) -> None:
 
 
 def follow(drive: Drive, facts: Facts, way: Way) -> None:
-    """Let every other registry name the new root.
+    """Open the database that moved along, and let every other registry name the new root.
 
     Raises:
         Later: one does not yet.
@@ -270,20 +272,26 @@ def _laggards(drive: Drive, facts: Facts, way: Way) -> list[str]:
     """Change what is not changed yet; return what is wrong where that does not work. None keeps another waiting."""
     found = []
     for row in _latest(drive, way):
-        if row.step.part != FOLLOW or row.is_done:
+        if row.step.part not in {OPEN, FOLLOW} or row.is_done:
             continue
         door = _door(way.doors, row.step.instance_id)
-        if door is not None:
-            answer = drive.run(
-                switch_jobs.change_row, door, _switch_of(drive, facts, door, row.step), False, is_short=True
-            )
-            if answer.error:
-                found.append(f"{door.slug} does not name the new root yet: {answer.error}")
-                continue
+        if door is not None and (problem := _follow_one(drive, facts, door, row.step)):
+            found.append(problem)
+            continue
         with drive.writing() as held:
             note_registry(held.work, row.step, facts.storage_uid)
             intents.tick_off(held.work.session, [row.id], held.work.now)
     return found
+
+
+def _follow_one(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> str:
+    """Do what follows in one registry; return what does not work, in words."""
+    change = _switch_of(drive, facts, door, step)
+    if step.part == OPEN:
+        answer = drive.run(switch_jobs.open_database, door, change, is_short=True)
+        return f"The database at the new root takes no writes yet: {answer.error}" if answer.error else ""
+    answer = drive.run(switch_jobs.change_row, door, change, False, is_short=True)
+    return f"{door.slug} does not name the new root yet: {answer.error}" if answer.error else ""
 
 
 def _latest(drive: Drive, way: Way) -> list[IntentRow]:

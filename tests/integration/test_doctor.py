@@ -87,18 +87,23 @@ def test_a_lease_that_ran_out_is_ended_and_who_comes_next_takes_it_over(
     assert moves.row_lease(made) == "host/2", "a lease that lives is nobody's to take"
 
 
-def test_a_switch_that_did_not_reach_everybody_is_named(moves: Moves, here: Settings, ended: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "words"), [("follow", "does not name /new yet"), ("open", "The database at /new is still sealed")]
+)
+def test_a_switch_that_did_not_reach_everybody_is_named(
+    moves: Moves, here: Settings, ended: str, part: str, words: str
+) -> None:
     with moves.row(ended) as row:
         session = database.db.session
         intent = session.scalars(select(Intent).where(Intent.migration_id == row.id)).one()
         session.add(
             Intent(
-                migration_id=row.id, direction="forward", number=intent.number, part="follow", row_id=1,
+                migration_id=row.id, direction="forward", number=intent.number, part=part, row_id=1,
                 before={}, after={"root": "/new"}, created_at=intent.created_at,
             )
         )  # fmt: skip
     found = look(here)["intent"]
-    assert "does not name /new yet" in found.what
+    assert words in found.what
 
 
 def test_segments_that_are_missing_or_damaged_are_found(

@@ -9,6 +9,7 @@ from portal.models import Instance, Intent, Migration
 from portal.planning.states import FINAL, SWITCHED, WORKING, MigrationState
 from portal.services.doctor.findings import Case, Finding, error, warning
 from portal.services.migrations.hosts import hosts_of
+from portal.services.migrations.intents import OPEN
 from portal.services.migrations.leases import LEASE
 from portal.services.migrations.progress import SILENT_AFTER
 from portal.services.migrations.runners import last_seen_at
@@ -93,7 +94,10 @@ def _open_intents(case: Case) -> Iterator[Finding]:
         if intent.number != case.session.scalar(latest) or not case.session.scalar(attempt):
             continue  # an attempt that was given up before it was decided
         root = (intent.after or {}).get("root", "the new root")
-        what = f"{slug or 'The portal'} does not name {root} yet, though migration {migration.uid} was decided."
+        lacks = f"{slug or 'The portal'} does not name {root} yet"
+        if intent.part == OPEN:
+            lacks = f"The database at {root} is still sealed"
+        what = f"{lacks}, though migration {migration.uid} was decided."
         todo = f"Start a runner (portal runner), then look: portal migration show {migration.uid}"
         yield error("intent", what, todo)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from portal.models import Intent, Migration
 
-DECIDE, FOLLOW, PORTAL = "decide", "follow", "portal"
+DECIDE, OPEN, FOLLOW, PORTAL = "decide", "open", "follow", "portal"
 
 
 @dataclass(frozen=True, slots=True)

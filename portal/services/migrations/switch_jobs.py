@@ -1,11 +1,12 @@
 """The changes of a switch in instances' own databases. Each is one transaction, and may be run again after a crash.
 
 The transaction of the writing instance decides. Where its database lies in the root that moves, the new database is
-published first, and the transaction that seals the old one decides.
+published first, sealed; the transaction that seals the old one decides; then the new one is opened. At no moment do two
+take writes.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def seal_sentence(new_root: str) -> str:
     )
 
 
+def _copy_sentence(switch: Switch) -> str:
+    """Return what a database that was published says until it is opened; only that of this migration says so."""
+    change = switch.change
+    return (
+        f"This database is a copy for the move of its storage location to {change.new_root} (migration {switch.tag})"
+        f" and is not in use yet. Nothing was written here. Try again in a minute: until then the instance is in"
+        f" {change.old_root}."
+    )
+
+
 def change_row(door: RegistryDoor, switch: Switch, needs_fence: bool) -> bool:
     """Let a registry's row name the new root, and lift the fence; False where it did already.
 
@@ -80,19 +91,21 @@ def is_changed(door: RegistryDoor, switch: Switch) -> bool:
 def move_database(door: RegistryDoor, switch: Switch) -> bool:
     """Publish the database below the new root, its row changed there, then seal the old one: that decides.
 
-    Nobody writes to the old one from before the copy until after the seal. Killed in between, the old one is as it
-    was and what was published is replaced by the next try. False: it was sealed already.
+    Nobody writes to the old one from before the copy until after the seal. What is published is sealed as well, until
+    `open_database`. Killed in between, the old one is as it was and what was published is replaced by the next try.
+    False: it was sealed already.
 
     Raises:
-        RegistryChanged: the fence has lifted itself, or the row is another. Nothing was decided.
+        RegistryChanged: the fence has lifted itself, the row is another, or a database at the new place takes writes.
+            Nothing was decided.
         RegistryBusy: a session has the file at the new place open.
     """
-    final = f"{switch.change.new_root}/{DATABASE_KEY}"
+    final = _final(switch)
     with ways.opened(door.entry, writes=True, limits=_LIMITS) as connection:
         if seal.seal_words(connection) == switch.words:
             return False
         fence.require_fence(connection, door.row_id)
-        _put_beside(final, switch.tag)
+        _put_beside(final, switch)
         temporary = f"{final}.new-{switch.tag}"
         publish_copy(_path(door), temporary, lambda copy: _edit(copy, door, switch), final, replaces=True)
         fence.require_fence(connection, door.row_id)
@@ -102,10 +115,29 @@ def move_database(door: RegistryDoor, switch: Switch) -> bool:
     return True
 
 
+def _final(switch: Switch) -> str:
+    return f"{switch.change.new_root}/{DATABASE_KEY}"
+
+
 def _edit(copy: Connection, door: RegistryDoor, switch: Switch) -> None:
     fence.lift_fence(copy, door.row_id)
-    seal.unseal(copy)
     change_root(copy, switch.change, needs_fence=False, now=datetime.now(UTC))
+    seal.seal(copy, _copy_sentence(switch))
+
+
+def open_database(door: RegistryDoor, switch: Switch) -> bool:
+    """Let the database that was published take writes, once that is decided; False where it does or has moved on.
+
+    Raises:
+        RegistryChanged: the lease is another's now. Nothing was changed.
+    """
+    entry = replace(door.entry, way=SqliteWay(_final(switch)))
+    with ways.opened(entry, writes=True, limits=_LIMITS) as connection:
+        if seal.seal_words(connection) != _copy_sentence(switch):
+            return False
+        seal.unseal(connection)
+        _refuse_when_overtaken(switch.stop_path)
+    return True
 
 
 def is_moved(door: RegistryDoor, switch: Switch) -> bool:
@@ -121,10 +153,11 @@ def _path(door: RegistryDoor) -> str:
     return way.path
 
 
-def _put_beside(final: str, tag: str) -> None:
-    """Keep a sealed database that lies at the new place, as on the way back; what a killed try published is not.
+def _put_beside(final: str, switch: Switch) -> None:
+    """Keep a sealed database that lies at the new place, as on the way back; what a try before published is not.
 
     Its name leads to a whole database at every moment: it gets a second name now, the first one is replaced later.
+    One that takes writes is never replaced: it may hold what is nowhere else.
     """
     for side in ("-wal", "-journal"):
         if Path(f"{final}{side}").exists():
@@ -133,12 +166,17 @@ def _put_beside(final: str, tag: str) -> None:
                 hint="Close the sessions that have it open, then try again.",
                 retryable=True,
             )
-    beside = Path(f"{final}.sealed-{tag}")
-    if not Path(final).exists() or beside.exists():
+    if not Path(final).exists():
         return
     with open_registry(SqliteWay(final)) as connection:
-        is_sealed = seal.seal_words(connection) is not None
-    if is_sealed:
+        words = seal.seal_words(connection)
+    if words is None:
+        raise RegistryChanged(
+            f"There is a database already that takes writes: {final}.",
+            hint="Look what was written there; move it away when nobody needs it.",
+        )
+    beside = Path(f"{final}.sealed-{switch.tag}")
+    if words != _copy_sentence(switch) and not beside.exists():
         os.link(final, beside)
 
 
