@@ -6,7 +6,7 @@ from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import remove_marker, remove_temporaries
 from portal.runner.planning import objects, plan_back
 from portal.runner.shards import shard_tag
-from portal.runner.switching import follow, resume, switch, way_of
+from portal.runner.switching import follow, switch, way_of
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK
 
@@ -20,8 +20,6 @@ def roll_back(drive: Drive, facts: Facts, number: int) -> None:
     if facts.plan.get("switched_back") == number:
         follow(drive, facts, way)
         _finish_rollback(drive, facts)
-    elif resume(drive, facts, way):
-        return
     elif int(facts.plan.get("back_rounds", 0)) >= MOST_BACK_ROUNDS:
         drive.trouble(
             "Objects at the new root keep changing, so the location was not switched back.",

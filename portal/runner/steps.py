@@ -10,7 +10,7 @@ from portal.runner.choosing import plan_chosen
 from portal.runner.controls import forgive, waits
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.endings import clean_up, roll_back
-from portal.runner.fencing import hold, let_go, turned
+from portal.runner.fencing import hold, let_go
 from portal.runner.manifests import has_manifest
 from portal.runner.passes import end_pass
 from portal.runner.planning import check, plan_delta, plan_first
@@ -197,9 +197,10 @@ def _settle(drive: Drive, facts: Facts) -> None:
 
 def _roll_back(drive: Drive, facts: Facts) -> None:
     number = int(facts.plan.get("back", 1))
-    doors = turned(facts.doors) if facts.is_repoint else facts.doors
-    if facts.plan.get("switched_back") != number and not hold(drive, facts, doors, extends=True):
-        return None
+    if facts.plan.get("switched_back") != number:
+        way = way_of(facts, BACK)
+        if resume(drive, facts, way) or not hold(drive, facts, way.doors, extends=True):
+            return None
     if facts.plan.get("planned_back") == number and facts.plan.get("switched_back") != number:
         for is_copy in (True, False):
             if is_open(drive, BACK, number, is_copy=is_copy):

@@ -18,7 +18,7 @@ from portal.planning.states import MigrationState
 from portal.runner.drive import Drive
 from portal.runner.jobs import Answer
 from portal.services import migrations
-from portal.services.migrations import switch_jobs
+from portal.services.migrations import registry_jobs, switch_jobs
 from portal.services.migrations.certificate import get_certificate
 from portal.services.registries.care import detach_instance
 from portal.values import MARKER_KEY
@@ -26,7 +26,7 @@ from tests.clients.conftest import MakeInstance, NewInstance
 from tests.clients.instances import Instance, ask, execute
 from tests.clients.lamin import ClientError
 from tests.clients.moves.conftest import Desk
-from tests.clients.moves.test_kills import root_there, wish
+from tests.clients.moves.test_kills import Killed, root_there, wish
 
 
 @pytest.fixture
@@ -213,6 +213,36 @@ def test_a_runner_that_was_overtaken_decides_nothing(
     assert root_there(instance, uid) == roots[1]
 
 
+def test_a_rollback_that_was_decided_before_a_kill_goes_on_though_nobody_is_held_off_any_more(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    desk.cut_over(migration, "second")
+    run = Drive.run
+
+    def killed_once_it_is_decided(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        answer = run(drive, call, *arguments, **named)
+        if call is switch_jobs.change_row:
+            raise Killed
+        return answer
+
+    def busy(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        if call in {registry_jobs.find_uploads, registry_jobs.raise_fences}:
+            return Answer(None, "Another program is writing to it.")
+        return run(drive, call, *arguments, **named)
+
+    monkeypatch.setattr(Drive, "run", killed_once_it_is_decided)
+    with pytest.raises(Killed):
+        desk.moves.wish(migrations.request_rollback, migration)
+    assert root_there(instance, uid) == roots[0]
+    desk.moves.end_lease(migration)
+    monkeypatch.setattr(Drive, "run", busy)
+    desk.moves.drive()
+    assert desk.moves.state(migration) is MigrationState.ROLLED_BACK
+    assert desk.moves.storage(uid).root == roots[0]
+    assert not is_held_off(instance, uid)
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_rot_is_found_before_it_is_copied(
     database_kind: str, desk: Desk, uid: str, roots: tuple[str, str], instance: Instance
@@ -277,9 +307,13 @@ def test_an_upload_that_has_not_ended_holds_up_the_cut_over(
 
 def is_held_off(instance: Instance, uid: str) -> bool:
     """Tell whether a fence of ours is in the instance's database."""
-    [(row_id,)] = ask(instance.way, "SELECT id FROM lamindb_storage WHERE uid = :uid", uid=uid)
     with open_registry(instance.way) as connection:
-        return fence_deadline(connection, row_id) is not None
+        return fence_deadline(connection, row_id_of(instance, uid)) is not None
+
+
+def row_id_of(instance: Instance, uid: str) -> int:
+    [(row_id,)] = ask(instance.way, "SELECT id FROM lamindb_storage WHERE uid = :uid", uid=uid)
+    return int(row_id)
 
 
 def test_a_row_that_was_changed_under_us_is_not_switched(
