@@ -16,10 +16,10 @@ from portal.errors import Conflict
 from portal.lamindb.registry.changes import RootChange
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts, Held
-from portal.runner.fencing import turned
+from portal.runner.fencing import is_held_off, refuse_late, turned
 from portal.runner.jobs import Answer, copy_marker
 from portal.services.migrations import intents, switch_jobs
-from portal.services.migrations.doors import RegistryDoor
+from portal.services.migrations.doors import RegistryDoor, doors_of
 from portal.services.migrations.intents import DECIDE, FOLLOW, OPEN, PORTAL, IntentRow, Step
 from portal.services.migrations.ledger import BACK, FORWARD
 from portal.services.migrations.registry_jobs import read_rows
@@ -84,7 +84,7 @@ def switch(drive: Drive, facts: Facts, way: Way) -> None:
     if not facts.is_repoint and not _has_copied_marker(drive, facts, way):
         return
     rows = _write_intents(drive, facts, way)
-    if rows is None:
+    if rows is None or not is_held_off(drive, way.doors):
         return
     door = way.decider
     if door is not None:
@@ -105,7 +105,7 @@ def _has_copied_marker(drive: Drive, facts: Facts, way: Way) -> bool:
 
 
 def _write_intents(drive: Drive, facts: Facts, way: Way) -> list[IntentRow] | None:
-    """Write the attempt down; None where it may not begin any more, which has been said."""
+    """Write the attempt down; None where it may not begin now: it has been said why, or the next step sees to it."""
     ends = facts.ends if way.direction == FORWARD else facts.ends.turned()
     rows = _rows_naming(drive, way, way.doors, ends.source.root.text)
     if rows is None:
@@ -119,6 +119,8 @@ def _write_intents(drive: Drive, facts: Facts, way: Way) -> list[IntentRow] | No
             row = held.migration
             if row.wish == Event.CANCEL and way.direction == FORWARD:
                 return None  # asked for in time: the next step fulfils it
+            if _names(doors_of(held.work, row)) != _names(facts.doors):
+                return None  # attached meanwhile: the next step holds it off too
             if way.direction == FORWARD:
                 require_target(held.work, row)
             steps = _steps(held, way, rows, facts)
@@ -147,6 +149,10 @@ def _rows_naming(
             )
             return None
     return rows
+
+
+def _names(doors: tuple[RegistryDoor, ...]) -> set[tuple[int, int, bool]]:
+    return {(door.instance_id, door.row_id, door.can_write) for door in doors}
 
 
 def _steps(held: Held, way: Way, rows: dict[int, dict[str, Any]], facts: Facts) -> list[Step]:
@@ -221,9 +227,12 @@ def _is_decided(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> b
 
 
 def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> None:
-    """Let the portal follow a decision; others follow in the next steps."""
+    """Let the portal follow a decision, or decide; others follow in the next steps."""
+    is_decided = any(row.step.part == DECIDE for row in rows)
     try:
         with drive.writing() as held:
+            if not is_decided:
+                refuse_late(held, way.doors)
             if way.direction == FORWARD:
                 _complete_there(held, facts)
             else:
@@ -234,7 +243,7 @@ def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> No
             done = [row.id for row in rows if row.step.part in {DECIDE, PORTAL}]
             intents.tick_off(held.work.session, done, held.work.now)
     except Conflict as error:
-        if way.decider is None:
+        if not is_decided:
             drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
         else:
             words = f"{error.message} The instance names the new root; the portal's record must follow."

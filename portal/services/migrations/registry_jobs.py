@@ -175,6 +175,7 @@ def raise_fences(doors: tuple[RegistryDoor, ...], until: datetime, reason: str) 
 
     Raises:
         RegistryBusy: a writer holds its lock; none or some fences are up, so try again.
+        RegistryChanged: by a database's own clock the fence is over already.
     """
     soft = []
     for door in doors:
@@ -183,7 +184,24 @@ def raise_fences(doors: tuple[RegistryDoor, ...], until: datetime, reason: str) 
             continue
         with ways.opened(door.entry, writes=True, limits=_FENCE_LIMITS) as connection:
             fence.raise_fence(connection, door.row_id, until=until, reason=reason)
+            if not fence.is_fence_alive(connection, door.row_id, margin=fence.MARGIN):
+                raise RegistryChanged(
+                    f"By the clock of {door.slug}'s database the fence is over already.",
+                    hint="Set its clock and the portal's right, then try again.",
+                )
     return tuple(soft)
+
+
+def find_unfenced(doors: tuple[RegistryDoor, ...]) -> frozenset[int]:
+    """Return the instances the portal may write to whose fence is not up, or lifts itself in a moment."""
+    found = set()
+    for door in doors:
+        if not door.can_write:
+            continue
+        with ways.opened(door.entry, limits=BULK) as connection:
+            if not fence.is_fence_alive(connection, door.row_id, margin=fence.MARGIN):
+                found.add(door.instance_id)
+    return frozenset(found)
 
 
 def lift_fences(doors: tuple[RegistryDoor, ...]) -> tuple[str, ...]:

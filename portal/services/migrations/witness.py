@@ -5,7 +5,7 @@ Instances are detached and renamed later; a certificate says what was true then.
 
 from typing import Any
 
-from portal.models import Migration
+from portal.models import Migration, Registry
 from portal.services.migrations.doors import REPOINT, references_of
 from portal.services.work import Work
 
@@ -14,6 +14,8 @@ REAL, SOFT = "real", "soft"
 
 def witness_of(work: Work, migration: Migration) -> dict[str, Any]:
     """Return instances, fence and switch as they are now, for a JSON column.
+
+    Held off is who is on the list of those whose fence was raised: an instance attached since is not.
 
     An instance is named by LaminDB's own uid: who may read the location need not have a role on every instance that
     refers to it. The writing instance has its name too, which the location's record shows to all its readers.
@@ -24,14 +26,15 @@ def witness_of(work: Work, migration: Migration) -> dict[str, Any]:
     instances = []
     for reference, registry in references_of(work, storage.id):
         writes = bool(storage.instance_uid) and registry.instance_uid == storage.instance_uid
+        is_held = registry.can_write and registry.instance_id in (plan.get("fenced") or ())
         instances.append(
             {
                 "uid": registry.instance_uid,
                 "name": registry.instance.slug if writes else None,
                 "storage_uid": reference.uid,
-                "part": _part(writes=writes, can_write=registry.can_write),
-                "fence": REAL if registry.can_write else SOFT,
-                "why_soft": "" if registry.can_write else _why(registry.is_read_only, registry.why_read_only),
+                "part": _part(writes=writes, is_held=is_held),
+                "fence": REAL if is_held else SOFT,
+                "why_soft": "" if is_held else _why_soft(registry),
                 "artifact_count": reference.artifact_count,
             }
         )
@@ -48,14 +51,16 @@ def witness_of(work: Work, migration: Migration) -> dict[str, Any]:
     }
 
 
-def _part(*, writes: bool, can_write: bool) -> str:
-    if not can_write:
+def _part(*, writes: bool, is_held: bool) -> str:
+    if not is_held:
         return "by_hand"
     return "decides" if writes else "follows"
 
 
-def _why(is_read_only: bool, found: str) -> str:
-    return "It is attached read-only." if is_read_only else found
+def _why_soft(registry: Registry) -> str:
+    if registry.can_write:
+        return "It was attached after writers were held off."
+    return "It is attached read-only." if registry.is_read_only else registry.why_read_only
 
 
 def _unattached(uid: str, slug: str | None, storage_uid: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import select
 
 from portal import database
 from portal.errors import Conflict
-from portal.lamindb.registry.fence import fence_deadline
+from portal.lamindb.registry.fence import fence_deadline, lift_fence
 from portal.lamindb.registry.opening import open_registry
 from portal.models import Migration
 from portal.planning.states import MigrationState
@@ -213,6 +214,84 @@ def test_a_runner_that_was_overtaken_decides_nothing(
     assert root_there(instance, uid) == roots[1]
 
 
+def begin_cut_over(desk: Desk, migration: str, name: str) -> None:
+    """Ask for a cut-over, and let a runner go as far as the fence."""
+    wish(desk, migrations.request_cut_over, migration, migrations.CutOver(name, registry_changed=True))
+    desk.moves.drive_while(lambda: not is_fenced(desk, migration))
+
+
+def look_before(job: str, look: Callable[[], bool], patch: pytest.MonkeyPatch) -> list[bool]:
+    """Return a list that tells what was true each time right before a runner did a job."""
+    run, seen = Drive.run, list[bool]()
+
+    def look_first(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        if call.__name__ == job:
+            seen.append(look())
+        return run(drive, call, *arguments, **named)
+
+    patch.setattr(Drive, "run", look_first)
+    return seen
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_an_instance_attached_while_writers_are_held_off_is_held_off_too(
+    desk: Desk,
+    uid: str,
+    roots: tuple[str, str],
+    new_instance: NewInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = new_instance(str(tmp_path / "other"))
+    with other.client.session() as session:
+        session.ask("register", root=roots[0])
+    migration = desk.ready(uid, roots[1])
+    begin_cut_over(desk, migration, "second")
+    desk.attach(other, "lab/other")
+    seen = look_before("change_row", lambda: is_held_off(other, uid), monkeypatch)
+    desk.moves.drive()
+    assert desk.moves.state(migration) is MigrationState.SOAKING
+    assert seen == [True, True]
+    assert root_there(other, uid) == roots[1]
+    switch = get_certificate(desk.units, migration)["statement"]["switch"]
+    assert (switch["fence"], [row["fence"] for row in switch["instances"]]) == ("real", ["real", "real"])
+    assert not is_held_off(other, uid)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+@pytest.mark.parametrize("job", ["copy_marker", "change_row"])
+def test_an_instance_attached_right_before_the_switch_is_held_off_or_the_certificate_says_that_it_was_not(
+    job: str,
+    desk: Desk,
+    uid: str,
+    roots: tuple[str, str],
+    new_instance: NewInstance,
+    tmp_path: Path,
+) -> None:
+    other = new_instance(str(tmp_path / "other"))
+    with other.client.session() as session:
+        session.ask("register", root=roots[0])
+    migration = desk.ready(uid, roots[1])
+    attached = list[bool]()
+
+    def attach_once() -> bool:
+        if not attached:
+            attached.append(True)
+            desk.attach(other, "lab/other")
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        look_before(job, attach_once, patch)
+        desk.cut_over(migration, "second")
+    is_in_time = job == "copy_marker"
+    switch = get_certificate(desk.units, migration)["statement"]["switch"]
+    parts = [(row["part"], row["fence"], row["why_soft"]) for row in switch["instances"]]
+    late = ("by_hand", "soft", "It was attached after writers were held off.")
+    assert parts == [("decides", "real", ""), ("follows", "real", "") if is_in_time else late]
+    assert switch["fence"] == ("real" if is_in_time else "soft")
+    assert root_there(other, uid) == roots[1 if is_in_time else 0]
+
+
 def test_a_rollback_that_was_decided_before_a_kill_goes_on_though_nobody_is_held_off_any_more(
     desk: Desk, uid: str, roots: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +320,52 @@ def test_a_rollback_that_was_decided_before_a_kill_goes_on_though_nobody_is_held
     assert desk.moves.state(migration) is MigrationState.ROLLED_BACK
     assert desk.moves.storage(uid).root == roots[0]
     assert not is_held_off(instance, uid)
+
+
+def test_a_fence_that_is_over_by_the_clock_of_a_database_is_none(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    run = Drive.run
+
+    def raised_an_hour_ago(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        if call is registry_jobs.raise_fences:
+            doors, until, reason = arguments
+            arguments = (doors, until - timedelta(hours=1), reason)
+        return run(drive, call, *arguments, **named)
+
+    monkeypatch.setattr(Drive, "run", raised_an_hour_ago)
+    view = desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("second"))
+    assert (view.state, "the fence is over already" in view.message) == (MigrationState.READY, True), view.message
+    assert root_there(instance, uid) == roots[0]
+
+
+def lacks(desk: Desk, migration: str, name: str) -> bool:
+    """Tell whether something is not in the plan yet."""
+    return not (desk.moves.view(migration).plan or {}).get(name)
+
+
+def test_what_was_written_while_a_fence_was_gone_comes_along(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    for service, given, key, target in (
+        (migrations.request_cut_over, (migrations.CutOver("second"),), "is_clean", roots[1]),
+        (migrations.request_rollback, (), "clean_back", roots[0]),
+    ):
+        wish(desk, service, migration, *given)
+        desk.moves.drive_while(partial(lacks, desk, migration, key))
+        with open_registry(instance.way, writes=True) as connection:
+            lift_fence(connection, row_id_of(instance, uid))
+        present = root_there(instance, uid)
+        Path(present, f"{key}.txt").write_text("written while nobody was held off")
+        with pytest.MonkeyPatch.context() as patch:
+            seen = look_before("change_row", lambda: is_held_off(instance, uid), patch)
+            desk.moves.drive()
+        assert seen == [True]
+        assert root_there(instance, uid) == target
+        assert Path(target, f"{key}.txt").exists()
+    assert desk.moves.state(migration) is MigrationState.ROLLED_BACK
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])
