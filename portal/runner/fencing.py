@@ -165,12 +165,17 @@ def _wait(drive: Drive, message: str) -> None:
 
 
 def let_go(drive: Drive, facts: Facts) -> bool:
-    """Lift a fence that no step needs any more; False when there is none."""
-    if facts.state in _FENCING or not facts.plan.get("fence_until"):
+    """Lift a fence that no step needs any more; False when there is none.
+
+    It is not relied on from before it is lifted, and `fenced` stays until after: killed in between, it is lifted again.
+    """
+    if facts.state in _FENCING or not (facts.plan.get("fence_until") or facts.plan.get("fenced")):
         return False
+    with drive.writing() as held:
+        held.note(fence_until=None, fenced=sorted(_fenced(facts.doors)) or None)
     both = {(door.instance_id, door.row_id): door for door in (*facts.doors, *turned(facts.doors))}
     if _are_any_held(facts.doors):
         drive.run(lift_fences, tuple(both.values()), is_short=True)  # what cannot be lifted lifts itself
     with drive.writing() as held:
-        held.note(fence_until=None, fenced=None)
+        held.note(fenced=None)
     return True

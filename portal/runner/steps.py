@@ -38,14 +38,15 @@ def step(drive: Drive) -> bool:
     """
     drive.let_workers_work()
     facts = drive.facts()
+    # Before anything waits or begins: what an earlier try has left holds nobody off, and is not taken for a fence.
+    if let_go(drive, facts):
+        return True
     if waits(drive, facts):
         return False
     # Whatever else is wished: a decision that was made before a crash is carried through first.
     if facts.state is _S.FENCED and resume(drive, facts, way_of(facts, FORWARD)):
         return True
     if facts.wish and _fulfil(drive, facts):
-        return True
-    if let_go(drive, facts):
         return True
     act = _STEPS.get(facts.state)
     if act is None or (facts.state is _S.SOAKING and not facts.is_sweep_due):

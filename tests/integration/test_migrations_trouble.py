@@ -3,14 +3,17 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from portal import database
 from portal.errors import Conflict
 from portal.planning.states import MigrationState as State
 from portal.runner.jobs import copy_marker
 from portal.services import migrations
+from portal.services.migrations.leases import give_back
 from portal.services.register import RegisterLocal
 from portal.services.storages import find_storage
 from portal.values import MARKER_KEY
@@ -90,6 +93,38 @@ def test_a_death_between_marker_and_switch_goes_on_to_the_end(moves: Moves, sour
     assert moves.state(uid) is State.SOAKING
     assert moves.storage(storage).root == str(local_base / "new")
     assert (local_base / "new" / MARKER_KEY).read_bytes() == marker_of(storage)
+
+
+def stopped_in_its_fence(moves: Moves, source: Path, target: Path) -> str:
+    """Return a move whose cut-over stopped, and whose runner ended before it lifted the fence."""
+    uid = moves.copy(moves.register(source), target)
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("source"))
+    moves.drive_while(lambda: not (moves.view(uid).plan or {}).get("fence_until"))
+    with moves.portal.app.app_context():
+        drive = moves.take()
+        drive.trouble("The server went away.")
+        with database.write() as session:
+            give_back(session, drive.lease)
+    assert moves.state(uid) is State.READY
+    return uid
+
+
+@pytest.mark.dialects
+def test_a_fence_that_a_runner_left_behind_is_lifted_by_the_next(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = stopped_in_its_fence(moves, source, local_base / "new")
+    moves.drive()
+    plan = moves.view(uid).plan or {}
+    assert (plan["fence_until"], plan["fenced"]) == (None, None)
+
+
+@ON_SQLITE
+def test_a_fence_that_is_long_over_does_not_end_the_next_cut_over(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = stopped_in_its_fence(moves, source, local_base / "new")
+    with moves.row(uid) as row:
+        row.plan = {**(row.plan or {}), "fence_until": (datetime.now(UTC) - timedelta(days=1)).isoformat()}
+    view = moves.cut_over(uid, "source")
+    assert view.state is State.SOAKING, view.message
 
 
 @ON_SQLITE

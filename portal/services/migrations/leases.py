@@ -44,6 +44,7 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
         Migration.state.in_([MigrationState.DRAFT, *sorted(WORKING)]),
         and_(Migration.wish != "", Migration.state.not_in(sorted(FINAL))),
         and_(Migration.state == MigrationState.SOAKING, Migration.sweep_at <= now),
+        and_(Migration.state.not_in(sorted(FINAL)), _has_fence()),
     )
     is_free = or_(
         Migration.lease_expires_at.is_(None),
@@ -53,6 +54,12 @@ def due(now: datetime, host_id: int, owner: str) -> ColumnElement[bool]:
     )
     # A wish to start that came before the plan is made waits with it.
     return and_(has_work, is_free, is_not_waiting(now), is_seen_from(host_id))
+
+
+def _has_fence() -> ColumnElement[bool]:
+    """Return the condition on migrations of which a fence may be up; where no step needs it, it is to be lifted."""
+    noted = [Migration.plan[name].as_string() for name in ("fence_until", "fenced")]
+    return or_(*(value.is_not(None) for value in noted))
 
 
 def take_next(session: Session, now: datetime, host_id: int, owner: str, but: frozenset[int]) -> Lease | None:

@@ -18,6 +18,7 @@ from portal.models import Migration
 from portal.planning.states import MigrationState
 from portal.runner.drive import Drive
 from portal.runner.jobs import Answer
+from portal.runner.steps import step
 from portal.services import migrations
 from portal.services.migrations import registry_jobs, switch_jobs
 from portal.services.migrations.certificate import get_certificate
@@ -233,6 +234,76 @@ def look_before(job: str, look: Callable[[], bool], patch: pytest.MonkeyPatch) -
     return seen
 
 
+@pytest.fixture
+def unmanaged(desk: Desk, make_instance: MakeInstance, tmp_path: Path) -> tuple[Instance, str]:
+    """An attached instance that refers to a location that none writes to, so that the portal decides; and its uid."""
+    root = tmp_path / "shared"
+    root.mkdir()
+    (root / "0.txt").write_text("text")
+    made = make_instance("sqlite", tmp_path / "first", str(tmp_path / "first-main"))
+    with made.client.session() as session:
+        uid = session.ask("register", root=str(root))["uid"]
+        execute(made.way, "UPDATE lamindb_storage SET instance_uid = NULL WHERE uid = :uid", uid=uid)
+        (root / MARKER_KEY).unlink()
+        session.ask("adopt", path=str(root / "0.txt"))
+    desk.attach(made, "lab/first")
+    return made, str(uid)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_fence_that_was_lifted_before_a_kill_is_raised_again_by_the_next_cut_over(
+    database_kind: str, desk: Desk, unmanaged: tuple[Instance, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance, uid = unmanaged
+    migration = desk.ready(uid, str(tmp_path / "elsewhere"))
+    begin_cut_over(desk, migration, "shared")
+    assert is_held_off(instance, uid)
+    run = Drive.run
+
+    def killed_after_lifting(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        answer = run(drive, call, *arguments, **named)
+        if call is registry_jobs.lift_fences:
+            raise Killed
+        return answer
+
+    with desk.moves.portal.app.app_context(), pytest.MonkeyPatch.context() as patch:
+        drive = desk.moves.take()
+        drive.trouble("The server went away.")
+        patch.setattr(Drive, "run", killed_after_lifting)
+        with pytest.raises(Killed):
+            step(drive)
+    assert not is_held_off(instance, uid)
+    desk.moves.end_lease(migration)
+    seen = look_before("copy_marker", lambda: is_held_off(instance, uid), monkeypatch)
+    view = desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("shared", registry_changed=True))
+    assert view.state is MigrationState.SOAKING, view.message
+    assert seen == [True]
+    assert get_certificate(desk.units, migration)["statement"]["switch"]["fence"] == "real"
+    assert not is_held_off(instance, uid)
+
+
+def test_a_fence_that_was_to_be_lifted_when_the_portal_was_killed_is_lifted_by_the_next_runner(
+    desk: Desk, uid: str, roots: tuple[str, str], instance: Instance
+) -> None:
+    migration = desk.ready(uid, roots[1])
+    begin_cut_over(desk, migration, "second")
+
+    def killed_before_lifting(drive: Drive, call: Callable[..., Any], *arguments: Any, **named: Any) -> Answer:
+        raise Killed
+
+    with desk.moves.portal.app.app_context(), pytest.MonkeyPatch.context() as patch:
+        drive = desk.moves.take()
+        drive.trouble("The server went away.")
+        patch.setattr(Drive, "run", killed_before_lifting)
+        with pytest.raises(Killed):
+            step(drive)
+    assert is_held_off(instance, uid)
+    desk.moves.end_lease(migration)
+    desk.moves.drive()
+    assert desk.moves.state(migration) is MigrationState.READY
+    assert not is_held_off(instance, uid)
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite"])
 def test_an_instance_attached_while_writers_are_held_off_is_held_off_too(
     desk: Desk,
@@ -290,6 +361,27 @@ def test_an_instance_attached_right_before_the_switch_is_held_off_or_the_certifi
     assert parts == [("decides", "real", ""), ("follows", "real", "") if is_in_time else late]
     assert switch["fence"] == ("real" if is_in_time else "soft")
     assert root_there(other, uid) == roots[1 if is_in_time else 0]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_fence_that_cannot_be_raised_everywhere_stays_nowhere(
+    desk: Desk,
+    uid: str,
+    roots: tuple[str, str],
+    new_instance: NewInstance,
+    instance: Instance,
+    tmp_path: Path,
+) -> None:
+    other = new_instance(str(tmp_path / "other"))
+    with other.client.session() as session:
+        session.ask("register", root=roots[0])
+    desk.attach(other, "lab/other")
+    migration = desk.ready(uid, roots[1])
+    with open_registry(other.way, writes=True) as connection:
+        connection.exec_driver_sql("SELECT 1")  # somebody keeps writing
+        view = desk.moves.wish(migrations.request_cut_over, migration, migrations.CutOver("second"))
+    assert (view.state, "could not be raised" in view.message) == (MigrationState.READY, True), view.message
+    assert not is_held_off(instance, uid)
 
 
 def test_a_rollback_that_was_decided_before_a_kill_goes_on_though_nobody_is_held_off_any_more(
