@@ -3,10 +3,12 @@
 from portal.backends.local import remove_made
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
+from portal.runner.following import follow
 from portal.runner.jobs import remove_marker, remove_temporaries
 from portal.runner.planning import objects, plan_back
 from portal.runner.shards import shard_tag
-from portal.runner.switching import follow, switch, way_of
+from portal.runner.switching import switch
+from portal.runner.ways import way_of
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK
 

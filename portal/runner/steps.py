@@ -11,13 +11,15 @@ from portal.runner.controls import forgive, waits
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.endings import clean_up, roll_back
 from portal.runner.fencing import hold, let_go
+from portal.runner.following import follow
 from portal.runner.manifests import has_manifest
 from portal.runner.passes import end_pass
 from portal.runner.planning import check, plan_delta, plan_first
 from portal.runner.proving import is_proven, look_at_folders
 from portal.runner.shards import Pass, is_open, run_pass
 from portal.runner.stragglers import sweep
-from portal.runner.switching import follow, resume, switch, way_of
+from portal.runner.switching import resume, switch
+from portal.runner.ways import way_of
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import BACK, FORWARD, PASSING
 

@@ -6,71 +6,32 @@ whether it was decided. Before the decision everything only goes back, after it 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from portal import database
 from portal.errors import Conflict
-from portal.lamindb.registry.changes import RootChange
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts, Held
 from portal.runner.fencing import is_held_off, refuse_late, turned
+from portal.runner.following import switch_of
 from portal.runner.jobs import Answer, copy_marker
+from portal.runner.ways import REST_SECONDS, UNTIL_IT_WORKS, Way, door_in, insist, latest_steps
 from portal.services.migrations import intents, switch_jobs
 from portal.services.migrations.doors import RegistryDoor, doors_of
 from portal.services.migrations.intents import DECIDE, FOLLOW, OPEN, PORTAL, IntentRow, Step
 from portal.services.migrations.ledger import BACK, FORWARD
 from portal.services.migrations.registry_jobs import read_rows
 from portal.services.migrations.switch import note_registry, point_to, require_target
-from portal.services.migrations.switch_jobs import Switch
 from portal.services.migrations.witness import witness_of
-
-#: Something that must happen and does not yet is tried so often, so far apart, before other moves get their turn.
-_TRIES = 3
-_AGAIN_SECONDS = 2.0
-
-#: How long it is left alone then, at most.
-_REST_SECONDS = 60.0
-_UNTIL_IT_WORKS = "It is tried again until it works."
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A switch there or back.
-
-    Attributes:
-        direction: FORWARD or BACK.
-        doors: registries, turned for the way back of re-pointed artifacts.
-        verb: `switched` or `switched back`, for messages.
-        again: what a person may do when it did not work.
-    """
-
-    direction: str
-    doors: tuple[RegistryDoor, ...]
-    verb: str
-    again: str
-
-    @property
-    def decider(self) -> RegistryDoor | None:
-        """Return the registry whose transaction decides; None: the portal's own does."""
-        return next((door for door in self.doors if door.is_writer and door.can_write), None)
-
-
-def way_of(facts: Facts, direction: str) -> Way:
-    """Return the switch of a migration in one direction."""
-    if direction == FORWARD:
-        return Way(FORWARD, facts.doors, "switched", "Look at it, then cut over again or cancel.")
-    doors = turned(facts.doors) if facts.is_repoint else facts.doors
-    return Way(BACK, doors, "switched back", "Look at it, then roll back again.")
 
 
 def resume(drive: Drive, facts: Facts, way: Way) -> bool:
     """Go on with a switch that was decided before a crash; False where none was."""
-    rows = _latest(drive, way)
+    rows = latest_steps(drive, way)
     undecided = next((row for row in rows if row.step.part == DECIDE and not row.is_done), None)
-    door = _door(way.doors, undecided.step.instance_id) if undecided else None
+    door = door_in(way.doors, undecided.step.instance_id) if undecided else None
     if undecided is None or door is None:
         return False
     if not _is_decided(drive, facts, door, undecided.step):
@@ -190,12 +151,6 @@ def _region(row: Any, side: str) -> str | None:
     return region
 
 
-def _switch_of(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> Switch:
-    before, after = step.before, step.after
-    change = RootChange(door.row_id, door.uid, before["root"], after["root"], after["type"], after["region"])
-    return Switch(change, switch_jobs.seal_sentence(after["root"]), facts.uid, str(drive.stop_path))
-
-
 def _calls(
     drive: Drive, facts: Facts, door: RegistryDoor, step: Step
 ) -> tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]:
@@ -205,7 +160,7 @@ def _calls(
         return (switch_jobs.repoint_back, (door, ids, stop)), (switch_jobs.is_repointed_back, (door, ids))
     if facts.is_repoint:
         return (switch_jobs.repoint, (door, ids, stop)), (switch_jobs.is_repointed, (door, ids))
-    change = _switch_of(drive, facts, door, step)
+    change = switch_of(drive, facts, door, step)
     if door.lies_in(step.before["root"]):
         return (switch_jobs.move_database, (door, change)), (switch_jobs.is_moved, (door, change))
     return (switch_jobs.change_row, (door, change, True)), (switch_jobs.is_changed, (door, change))
@@ -223,7 +178,7 @@ def _is_decided(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> b
     """
     call, arguments = _calls(drive, facts, door, step)[1]
     ask = partial(drive.run, call, *arguments, is_short=True)
-    return bool(_insist(drive, ask, "Whether the switch was decided is not known yet: ").value)
+    return bool(insist(drive, ask, "Whether the switch was decided is not known yet: ").value)
 
 
 def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> None:
@@ -247,7 +202,7 @@ def _complete(drive: Drive, facts: Facts, way: Way, rows: list[IntentRow]) -> No
             drive.trouble(f"{error.message} The location was not {way.verb}.", way.again)
         else:
             words = f"{error.message} The instance names the new root; the portal's record must follow."
-            drive.put_off(words, _UNTIL_IT_WORKS, _REST_SECONDS)
+            drive.put_off(words, UNTIL_IT_WORKS, REST_SECONDS)
 
 
 def _complete_there(held: Held, facts: Facts) -> None:
@@ -268,71 +223,8 @@ def _complete_back(held: Held, facts: Facts) -> None:
     held.note(switched_back=int(facts.plan.get("back", 1)))
 
 
-def follow(drive: Drive, facts: Facts, way: Way) -> None:
-    """Open the database that moved along, and let every other registry name the new root.
-
-    Raises:
-        Later: one does not yet.
-    """
-    _insist(drive, lambda: Answer(error=" ".join(_laggards(drive, facts, way))))
-
-
-def _laggards(drive: Drive, facts: Facts, way: Way) -> list[str]:
-    """Change what is not changed yet; return what is wrong where that does not work. None keeps another waiting."""
-    found = []
-    for row in _latest(drive, way):
-        if row.step.part not in {OPEN, FOLLOW} or row.is_done:
-            continue
-        door = _door(way.doors, row.step.instance_id)
-        if door is not None and (problem := _follow_one(drive, facts, door, row.step)):
-            found.append(problem)
-            continue
-        with drive.writing() as held:
-            note_registry(held.work, row.step, facts.storage_uid)
-            intents.tick_off(held.work.session, [row.id], held.work.now)
-    return found
-
-
-def _follow_one(drive: Drive, facts: Facts, door: RegistryDoor, step: Step) -> str:
-    """Do what follows in one registry; return what does not work, in words."""
-    change = _switch_of(drive, facts, door, step)
-    if step.part == OPEN:
-        answer = drive.run(switch_jobs.open_database, door, change, is_short=True)
-        return f"The database at the new root takes no writes yet: {answer.error}" if answer.error else ""
-    answer = drive.run(switch_jobs.change_row, door, change, False, is_short=True)
-    return f"{door.slug} does not name the new root yet: {answer.error}" if answer.error else ""
-
-
-def _latest(drive: Drive, way: Way) -> list[IntentRow]:
-    with database.read() as session:
-        return intents.latest(session, drive.lease.migration_id, way.direction)
-
-
-def _door(doors: tuple[RegistryDoor, ...], instance_id: int | None) -> RegistryDoor | None:
-    """Return the registry of an instance; None where it was detached meanwhile."""
-    return next((door for door in doors if door.instance_id == instance_id), None)
-
-
 def has_open_decision(migration_id: int) -> bool:
     """Tell whether a cut-over was written down and it is not known yet whether it was decided."""
     with database.read() as session:
         rows = intents.latest(session, migration_id, FORWARD)
     return any(row.step.part == DECIDE and not row.is_done for row in rows)
-
-
-def _insist(drive: Drive, ask: Callable[[], Answer], lead: str = "") -> Answer:
-    """Return the answer to something that must happen before anything else, once it does.
-
-    Raises:
-        Later: it still does not; then it is tried again.
-    """
-    tries = 0
-    while (answer := ask()).error:
-        tries, message = tries + 1, f"{lead}{answer.error}"
-        if tries == _TRIES:
-            drive.put_off(message, _UNTIL_IT_WORKS, _REST_SECONDS)
-        with drive.writing() as held:
-            held.migration.message, held.migration.hint = message, _UNTIL_IT_WORKS
-        drive.tools.stopping.wait(_AGAIN_SECONDS)
-        drive.tick()
-    return answer

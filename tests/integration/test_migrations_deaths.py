@@ -12,7 +12,8 @@ from portal.planning.states import MigrationState as State
 from portal.runner.drive import Drive, Facts
 from portal.runner.jobs import own_tag
 from portal.runner.shards import shard_tag
-from portal.runner.switching import switch, way_of
+from portal.runner.switching import switch
+from portal.runner.ways import way_of
 from portal.services import migrations
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import FORWARD

@@ -319,7 +319,7 @@ def test_a_move_between_buckets_is_left_to_the_host_that_has_an_instances_databa
 def test_an_instance_that_does_not_answer_after_a_cut_over_keeps_no_other_move_waiting(
     moves: Moves, source: Path, local_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portal.runner.switching._AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr("portal.runner.ways._AGAIN_SECONDS", 0.1)
     storage = moves.register(source)
     uid = moves.copy(storage, local_base / "new")
     with moves.portal.write_as("ada") as work:
