@@ -1,19 +1,20 @@
 """Walks a directory tree in the byte order that object stores list keys in.
 
 Sorting the names of one folder with `/` behind those of sub-folders gives the order of full keys: `a-b`, `a.b`, `a/…`.
-Memory holds the names of one folder a level, never the tree.
+Memory holds the names of one folder a level, never the tree, and some 100,000 of them in all: those of larger folders
+are sorted on disk (`entries.py`).
 """
 
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
 from portal.backends.base import TEMPORARY_FOLDER, FolderPage, ObjectInfo, key_order
+from portal.backends.local.entries import MOST_HELD, Entries, Entry
 from portal.backends.local.errors import translated
 from portal.backends.local.paths import Tree
 from portal.errors import AccessRefused, ObjectNotFound
@@ -26,22 +27,13 @@ Skip = Callable[[str, str], None]
 _DEEPEST: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One name in a folder. `key` of a folder ends in `/`; `is_link` when it is reached through a symbolic link."""
-
-    key: str
-    name: str
-    is_folder: bool
-    is_link: bool
-
-
 class Walk:
-    """One pass over a tree. Not shared between threads."""
+    """One pass over a tree. Not shared between threads. `most_held`: so many names are held in memory."""
 
-    def __init__(self, tree: Tree, skip: Skip) -> None:
+    def __init__(self, tree: Tree, skip: Skip, most_held: int = MOST_HELD) -> None:
         self._tree = tree
         self._skip = skip
+        self._most_held, self._held_count = most_held, 0
 
     def objects(self, prefix: str = "") -> Iterator[ObjectInfo]:
         """Yield every file whose key starts with `prefix`, in byte order."""
@@ -68,17 +60,18 @@ class Walk:
 
     def _rows(self, opened: int, folder: str, floor: bytes) -> Iterator[str | ObjectInfo]:
         """Yield a folder's sub-folders (as keys) and objects behind `floor`."""
-        for entry in self._entries(opened, folder):
-            if floor and key_order(entry.key) <= floor:
-                continue
-            if entry.key == MANAGED_FOLDER + "/" and _is_bare(opened):
-                continue
-            if entry.is_folder:
-                yield entry.key
-                continue
-            found = self._info(opened, entry)
-            if found is not None:
-                yield found
+        with self._entries(opened, folder) as entries:
+            for entry in entries:
+                if floor and key_order(entry.key) <= floor:
+                    continue
+                if entry.key == MANAGED_FOLDER + "/" and _is_bare(opened):
+                    continue
+                if entry.is_folder:
+                    yield entry.key
+                    continue
+                found = self._info(opened, entry)
+                if found is not None:
+                    yield found
 
     def _below(self, folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[ObjectInfo]:
         """Yield the objects below one folder; `above` identifies the folders that lead here, to see loops."""
@@ -91,23 +84,34 @@ class Walk:
             if here in above:
                 self._skip(folder, "A symbolic link leads back to a folder above it.")
                 return
-            for entry in self._entries(opened, folder):
-                if entry.is_folder and (entry.key.startswith(prefix) or prefix.startswith(entry.key)):
-                    yield from self._below(entry.key, prefix, (*above, here))
-                elif not entry.is_folder and entry.key.startswith(prefix):
-                    found = self._info(opened, entry)
-                    if found is not None:
-                        yield found
+            with self._entries(opened, folder) as entries:
+                for entry in entries:
+                    if entry.is_folder and (entry.key.startswith(prefix) or prefix.startswith(entry.key)):
+                        yield from self._below(entry.key, prefix, (*above, here))
+                    elif not entry.is_folder and entry.key.startswith(prefix):
+                        found = self._info(opened, entry)
+                        if found is not None:
+                            yield found
 
     def _opened(self, folder: str) -> AbstractContextManager[int]:
         return self._tree.opened(folder.split("/")[:-1])
 
-    def _entries(self, opened: int, folder: str) -> list[Entry]:
-        """Return what is in an opened folder, sorted, without what cannot be an object."""
+    @contextmanager
+    def _entries(self, opened: int, folder: str) -> Iterator[Entries]:
+        """Give what is in an opened folder, sorted, without what cannot be an object.
+
+        However many names the folders above hold, a hundredth of all may be held of this one.
+        """
+        most = max(1, self._most_held // 100, self._most_held - self._held_count)
         with translated(folder, action="list"), os.scandir(opened) as scanned:
-            found = [entry for item in scanned if (entry := self._entry(item, folder)) is not None]
-        found.sort(key=lambda entry: key_order(entry.key))
-        return found
+            possible = (entry for item in scanned if (entry := self._entry(item, folder)) is not None)
+            found = Entries(possible, folder, most)
+        self._held_count += found.held_count
+        try:
+            yield found
+        finally:
+            self._held_count -= found.held_count
+            found.close()
 
     def _entry(self, item: os.DirEntry[str], folder: str) -> Entry | None:
         """Return one name as an entry; None when it cannot be an object or a folder, which `skip` is told."""
