@@ -1,5 +1,6 @@
 """Run the shards of a pass through the executor, persist what came of them, report progress."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from portal.runner.controls import Sharing, forgiven_of
 from portal.runner.drive import AFTER_DEATHS, LOOK_SECONDS, MOST_DEATHS, STOP_SECONDS, Drive, Held, Interrupted
 from portal.runner.jobs import Ends
 from portal.services.migrations import ledger
-from portal.services.migrations.ledger import BACK, COPIED, COPYING, VERIFIED, ShardRow
+from portal.services.migrations.ledger import BACK, COPIED, COPYING, PLANNED, VERIFIED, ShardRow
 from portal.transfer.control import Progress, read_progress
 from portal.transfer.copy import copy_shard
 from portal.transfer.jobs import ShardEnd, ShardJob, ShardOptions, ShardResult, halted
@@ -56,7 +57,10 @@ class Meter:
 
     def __init__(self, rows: list[ShardRow]) -> None:
         self.forgiven = 0
-        self._rows = {row.id: row for row in rows}
+        self._rows: dict[int, ShardRow] = {}
+        self._totals = Counter(ledger.numbers_of(ShardRow(0, 0, PLANNED, 0, 0, {})))
+        for row in rows:
+            self._keep(row)
         self._furthest: dict[int, Progress] = {}
         self._pace_log = RateLog()
         self._failing: dict[int, int] = {}
@@ -65,31 +69,25 @@ class Meter:
 
     def update(self, row: ShardRow) -> None:
         """Take a shard's new state."""
-        self._rows[row.id] = row
+        self._keep(row)
         self._furthest.pop(row.id, None)
         self._failing.pop(row.id, None)
 
     @property
     def error_count(self) -> int:
         """Return how many objects have failed since and need more than another pass, as last told."""
-        failed = sum(ledger.error_count(row.counts) for row in self._rows.values()) + sum(self._failing.values())
-        return max(0, failed - self.forgiven)
+        return max(0, self._totals["error_count"] + sum(self._failing.values()) - self.forgiven)
+
+    def _keep(self, row: ShardRow) -> None:
+        """Keep a shard's state in the place of the one before, in the totals too: there may be 100,000 shards."""
+        if row.id in self._rows:
+            self._totals.subtract(ledger.numbers_of(self._rows[row.id]))
+        self._rows[row.id] = row
+        self._totals.update(ledger.numbers_of(row))
 
     def report(self, under_way: dict[int, str], *, is_copy: bool) -> dict[str, Any]:
         """Return the numbers for the migration's row. `under_way`: progress files by shard."""
-        rows = self._rows.values()
-        copied = [row for row in rows if row.state in {COPIED, VERIFIED}]
-        verified = [row for row in rows if row.state == VERIFIED]
-        numbers = {
-            "pass_count": sum(row.object_count for row in rows),
-            "pass_bytes": sum(row.total_bytes for row in rows),
-            "equal_count": sum(int(row.counts.get("already_equal", 0)) for row in copied),
-            "attention_count": sum(ledger.bad_count(row.counts) for row in copied),
-            "error_count": self.error_count,
-        }
-        for name, done in (("copied", copied), ("verified", verified)):
-            numbers[f"{name}_count"] = sum(row.object_count - ledger.bad_count(row.counts) for row in done)
-            numbers[f"{name}_bytes"] = sum(int(row.counts.get("good_bytes", 0)) for row in done)
+        numbers = {**self._totals, "error_count": self.error_count}
         name = "copied" if is_copy else "verified"
         for shard_id, path in under_way.items():
             seen = read_progress(path)

@@ -168,6 +168,23 @@ def bad_count(counts: dict[str, Any]) -> int:
     return sum(int(counts.get(outcome.value, 0)) for outcome in BAD)
 
 
+def numbers_of(row: ShardRow) -> dict[str, int]:
+    """Return what a shard adds to the numbers of its pass, zeros too."""
+    bad, good_bytes = bad_count(row.counts), int(row.counts.get("good_bytes", 0))
+    is_copied, is_verified = row.state in {COPIED, VERIFIED}, row.state == VERIFIED
+    return {
+        "pass_count": row.object_count,
+        "pass_bytes": row.total_bytes,
+        "equal_count": is_copied * int(row.counts.get("already_equal", 0)),
+        "attention_count": is_copied * bad,
+        "error_count": error_count(row.counts),
+        "copied_count": is_copied * (row.object_count - bad),
+        "copied_bytes": is_copied * good_bytes,
+        "verified_count": is_verified * (row.object_count - bad),
+        "verified_bytes": is_verified * good_bytes,
+    }
+
+
 def bad_kinds(session: Session, migration_id: int, direction: str) -> dict[str, int]:
     """Return what is open of a direction, by kind."""
     query = select(ShardException.kind, func.count()).where(_is_of(migration_id, direction))

@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 
+from portal.planning.outcomes import BAD, Outcome
 from portal.runner.shards import Meter
-from portal.services.migrations.ledger import COPIED, PLANNED, VERIFIED, ShardRow
+from portal.services.migrations import ledger
+from portal.services.migrations.ledger import COPIED, COPYING, PLANNED, VERIFIED, ShardRow
 from portal.transfer.control import read_progress
 
 
@@ -80,3 +84,79 @@ def test_a_shard_that_was_broken_off_goes_on_counting_and_its_failures_begin_ane
     assert (numbers["copied_count"], numbers["copied_bytes"], meter.error_count) == (6, 600, 0)
     numbers = meter.report({1: write_progress(path, 2, 200)}, is_copy=True)
     assert (numbers["copied_count"], numbers["copied_bytes"]) == (6, 600)
+
+
+def some_row(random: Random, shard_id: int) -> ShardRow:
+    state = random.choice([PLANNED, COPYING, COPIED, VERIFIED])
+    counts = {outcome.value: random.randrange(4) for outcome in Outcome if random.random() < 0.5}
+    if random.random() < 0.8:
+        counts["good_bytes"] = random.randrange(5_000)
+    return ShardRow(shard_id, shard_id, state, random.randrange(50, 100), random.randrange(9_000), counts)
+
+
+def added_up(rows: list[ShardRow]) -> dict[str, int]:
+    """Return the numbers of a pass the slow way."""
+    copied = [row for row in rows if row.state in {COPIED, VERIFIED}]
+    verified = [row for row in rows if row.state == VERIFIED]
+    numbers = {
+        "pass_count": sum(row.object_count for row in rows),
+        "pass_bytes": sum(row.total_bytes for row in rows),
+        "equal_count": sum(int(row.counts.get("already_equal", 0)) for row in copied),
+        "attention_count": sum(ledger.bad_count(row.counts) for row in copied),
+        "error_count": sum(ledger.error_count(row.counts) for row in rows),
+    }
+    for name, done in (("copied", copied), ("verified", verified)):
+        numbers[f"{name}_count"] = sum(row.object_count - ledger.bad_count(row.counts) for row in done)
+        numbers[f"{name}_bytes"] = sum(int(row.counts.get("good_bytes", 0)) for row in done)
+    return numbers
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("is_copy", [True, False])
+def test_running_totals_are_what_adding_up_gives(seed: int, is_copy: bool) -> None:
+    random = Random(seed)
+    rows = {shard_id: some_row(random, shard_id) for shard_id in range(1, random.randrange(2, 40))}
+    meter = Meter(list(rows.values()))
+    for _ in range(100):
+        numbers = meter.report({}, is_copy=is_copy)
+        expected = added_up(list(rows.values()))
+        assert {name: numbers[name] for name in expected} == expected
+        assert meter.error_count == expected["error_count"]
+        row = some_row(random, random.choice(list(rows)))
+        rows[row.id] = row
+        meter.update(row)
+
+
+def test_what_is_under_way_and_forgiven_counts_in_the_totals(tmp_path: Path) -> None:
+    failed = {next(outcome for outcome in BAD if outcome.value not in ledger.PASSING).value: 3}
+    meter = Meter([ShardRow(1, 1, COPIED, 10, 1_000, failed), planned(2)])
+    path = tmp_path / "2"
+    path.write_text(json.dumps({"object_count": 4, "total_bytes": 40, "failure_count": 2}))
+    assert meter.report({2: str(path)}, is_copy=True)["error_count"] == 3
+    assert meter.error_count == 5
+    meter.forgiven = 4
+    assert meter.error_count == 1
+    meter.update(planned(2))
+    assert meter.error_count == 0
+
+
+def test_a_pass_without_shards_has_numbers() -> None:
+    assert set(Meter([]).report({}, is_copy=True).values()) == {0}
+
+
+def test_reports_of_many_shards_read_none_that_did_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runner asks ten times a second, of 100,000 shards where there are a hundred million objects."""
+    meter = Meter([planned(shard_id) for shard_id in range(1_000)])
+    read: list[dict[str, Any]] = []
+
+    def counted(counts: dict[str, Any]) -> int:
+        read.append(counts)
+        return 0
+
+    monkeypatch.setattr(ledger, "error_count", counted)
+    monkeypatch.setattr(ledger, "bad_count", counted)
+    meter.report({}, is_copy=True)
+    assert meter.error_count == 0
+    assert read == []
+    meter.update(ShardRow(1, 1, COPIED, 10, 1_000, {}))
+    assert len(read) <= 4
