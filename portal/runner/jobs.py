@@ -16,7 +16,6 @@ from portal.backends.local import made_root, missing_folders
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.lamindb.registry.ways import DATABASE_KEY
-from portal.planning.actions import PlannedObject
 from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.ledger import Plan, ShardPlan
 from portal.services.migrations.registry_jobs import look, open_manifest, refuse_database_move
@@ -227,15 +226,19 @@ def make_plan(job: PlanJob) -> Plan:
     check_way(job.ends.source)
     check_way(job.ends.target)
     shards: list[ShardPlan] = []
-    beside: list[str] = []
+    beside, beside_count = list[str](), 0
     direction = "back" if job.kind == "back" else "forward"
 
     def keep(shard: PlannedShard) -> None:
+        nonlocal beside_count
         files = shard_files(f"{job.ledger}/{job.folder}", direction, job.pass_number, shard.number)
         segment = write_plan(files, shard)
         path = str(Path(segment.path).relative_to(job.ledger))
         shards.append(ShardPlan(shard.number, shard.object_count, shard.total_bytes, path, segment.digest))
-        beside.extend(_beside(shard.objects))
+        # Of what is new: those of a try before were told then.
+        rewritten = [item.target_key for item in shard.objects if item.target_key and item.ours_digest is None]
+        beside_count += len(rewritten)
+        beside.extend(rewritten[: _MOST_EXAMPLES - len(beside)])
 
     with ExitStack() as stack:
         source = stack.enter_context(opened(job.ends.source, timeouts=BULK))
@@ -255,17 +258,12 @@ def make_plan(job: PlanJob) -> Plan:
         else:
             scan_late = scan_stragglers if job.kind == "sweep" else scan_rollback
             summary = scan_late(source, target, earlier_of(job), options, keep)
-    return Plan(summary, tuple(shards), tuple(beside[:_MOST_EXAMPLES]), len(beside))
+    return Plan(summary, tuple(shards), tuple(beside), beside_count)
 
 
 def earlier_of(job: PlanJob) -> Earlier:
     """Return what the move has done before."""
     return Earlier(latest_results(job.known), latest_results(job.back), job.tag, job.looks_again)
-
-
-def _beside(objects: tuple[PlannedObject, ...]) -> list[str]:
-    """Return the keys beside others that are new; those of a try before were told then."""
-    return [item.target_key for item in objects if item.target_key and item.ours_digest is None]
 
 
 def refuse_when_stopped(stop_path: str) -> None:

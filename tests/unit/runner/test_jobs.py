@@ -6,9 +6,22 @@ import pytest
 
 from portal.backends.local.writing import temporary_parts
 from portal.errors import Refused, WrongRegion
+from portal.planning.outcomes import ObjectResult, Outcome
 from portal.planning.roots import local_root
-from portal.runner.jobs import Aims, Ends, copy_marker, guarded, inspect, own_tag, remove_marker, remove_temporaries
+from portal.runner.jobs import (
+    Aims,
+    Ends,
+    PlanJob,
+    copy_marker,
+    guarded,
+    inspect,
+    make_plan,
+    own_tag,
+    remove_marker,
+    remove_temporaries,
+)
 from portal.services.reach import Door
+from portal.transfer.segments import write_segment
 from portal.values import MARKER_KEY
 
 
@@ -93,3 +106,17 @@ def test_anothers_marker_is_neither_overwritten_nor_removed(tmp_path: Path, ends
 def test_an_inspection_leaves_nothing_at_the_target(tmp_path: Path, ends: Ends) -> None:
     assert inspect(ends, Aims("abcdefghijkl")).warnings == ()
     assert [path for path in (tmp_path / "new").rglob("*") if path.is_file()] == []
+
+
+def test_what_was_rewritten_is_counted_and_only_the_first_of_it_named(tmp_path: Path, ends: Ends) -> None:
+    """A rollback may put millions of objects beside the old ones; a plan names them for people."""
+    keys = [f"{number:04}.txt" for number in range(1_500)]
+    for key in keys:
+        (tmp_path / "new" / key).write_text("rewritten")
+    path = str(tmp_path / "results.jsonl.gz")
+    write_segment(path, [ObjectResult(key, 1, Outcome.COPIED) for key in keys[:-1]])
+    job = PlanJob("back", ends.turned(), str(tmp_path / "ledger"), "move", 2, known=((path,),), tag="abc-2")
+    plan = make_plan(job)
+    assert plan.beside == tuple(f"{key}.rewritten-abc-2" for key in keys[:20])
+    assert plan.beside_count == 1_499
+    assert sum(shard.object_count for shard in plan.shards) == 1_500
