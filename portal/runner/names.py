@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from portal.errors import Conflict
+from portal.services.migrations.runners import claim_path
 
 #: Runners on one host at most.
 _MOST = 64
 
 
 @contextmanager
-def claimed_name(folder: Path, host: str) -> Iterator[str]:
+def claimed_name(data_dir: Path, host: str) -> Iterator[str]:
     """Give the first free name, `HOST/1`, `HOST/2` …, held for the block.
 
     The lock on its file ends with the process however it dies. So a lease under our own name is a dead runner's, and
@@ -22,16 +23,17 @@ def claimed_name(folder: Path, host: str) -> Iterator[str]:
     Raises:
         Conflict: too many runners.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    claim_path(data_dir, f"{host}/1").parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, _MOST + 1):
-        descriptor = os.open(folder / f"{host}-{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        name = f"{host}/{number}"
+        descriptor = os.open(claim_path(data_dir, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             continue
         try:
-            yield f"{host}/{number}"
+            yield name
         finally:
             os.close(descriptor)
         return

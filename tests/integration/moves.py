@@ -24,6 +24,7 @@ from portal.services.connections import NewConnection, add_connection
 from portal.services.instances import NewInstance, create_instance
 from portal.services.migrations import MigrationView, NewMigration
 from portal.services.migrations.leases import give_back
+from portal.services.migrations.runners import claim_path
 from portal.values import ALL_SPACE_ID, ConnectionKind, Mode, Root
 from tests.integration.world import Portal
 from tests.servers import S3Server
@@ -77,6 +78,9 @@ class Moves:
         """Return a runner on this process's app; its calls need an app context."""
         extensions = self.portal.app.extensions
         settings = replace(extensions["portal_settings"], host=host)
+        claim = claim_path(settings.data_dir, name or self.runner_name)
+        claim.parent.mkdir(parents=True, exist_ok=True)
+        claim.touch()
         return Reconciler(settings, extensions["portal_vault"], name or self.runner_name, self.executor)
 
     def drive(self) -> None:

@@ -15,8 +15,10 @@ from portal import database
 from portal.config import Settings
 from portal.models import Intent, Shard, Storage
 from portal.planning.states import MigrationState as State
+from portal.runner.names import claimed_name
 from portal.services import migrations
 from portal.services.doctor import Finding, examine
+from portal.services.migrations.runners import report_alive
 from portal.values import MARKER_KEY, Mode
 from tests.integration.command_line import CommandLine
 from tests.integration.move_fixtures import executor, marker_of, moves, source
@@ -60,6 +62,15 @@ def test_nothing_is_wrong_with_a_portal_that_works(moves: Moves, here: Settings,
     fixed = look(here, fix=True)
     assert fixed.keys() <= {"ledger-temporary", "disk"}
     assert look(here).keys() <= {"disk"}
+
+
+def test_a_runner_that_keeps_its_ledger_elsewhere_is_named(moves: Moves, here: Settings) -> None:
+    with moves.portal.app.app_context(), database.write() as session:
+        report_alive(session, "nas/1", "nas", datetime.now(UTC))
+    found = look(here)["other-folder"]
+    assert (found.severity, found.what) == ("error", f"The runner nas/1 uses another data folder than {here.data_dir}.")
+    with claimed_name(here.data_dir, "nas"):
+        assert "other-folder" not in look(here)
 
 
 def test_a_lease_that_ran_out_is_ended_and_who_comes_next_takes_it_over(

@@ -17,13 +17,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from portal import database
 from portal.config import Settings
+from portal.errors import Conflict
 from portal.models import Event, Intent, Runner
 from portal.planning.states import MigrationState as State
 from portal.runner.drive import Drive
 from portal.runner.loop import Reconciler
+from portal.runner.names import claimed_name
+from portal.runner.process import run_until_told
 from portal.services import migrations
 from portal.services.migrations.leases import LEASE, LeaseLost
+from portal.services.migrations.runners import check_ledger, report_alive
 from portal.transfer.copy import copy_shard
 from tests.integration.move_fixtures import bucket_name, executor, moves, source
 from tests.integration.moves import Moves, contents, fill, picture, wait_for
@@ -347,3 +352,18 @@ def test_an_instance_that_does_not_answer_after_a_cut_over_keeps_no_other_move_w
         with moves.portal.write_as("ada") as work:
             work.session.scalars(select(Intent).where(Intent.part == "follow")).one().instance_id = None  # detached
         wait_for(lambda: moves.state(uid) is State.SOAKING, 20)
+
+
+def test_a_runner_does_not_start_where_another_one_keeps_its_ledger_elsewhere(moves: Moves, settings: Settings) -> None:
+    """What one writes of a plan the other would not find."""
+    now = datetime.now(UTC)
+    with moves.portal.app.app_context(), database.write() as session:
+        report_alive(session, "nas/2", "nas", now)
+    with pytest.raises(Conflict, match=r"The runner nas/2 uses another data folder") as caught:
+        run_until_told(moves.portal.app, settings)
+    assert "PORTAL_DATA_DIR" in (caught.value.hint or "")
+    with moves.portal.app.app_context(), database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Runner)) == 1
+        check_ledger(session, settings.data_dir, now + timedelta(minutes=1))
+        with claimed_name(settings.data_dir, "nas"), claimed_name(settings.data_dir, "nas"):
+            check_ledger(session, settings.data_dir, now)

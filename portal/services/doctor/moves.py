@@ -1,4 +1,4 @@
-"""Moves that nobody works on, leases that outlived their runner, switches that did not reach every instance."""
+"""Runners apart, moves that nobody works on, leases left behind, switches that did not reach every instance."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,12 +11,14 @@ from portal.services.doctor.findings import Case, Finding, error, warning
 from portal.services.migrations.hosts import hosts_of
 from portal.services.migrations.intents import OPEN
 from portal.services.migrations.leases import LEASE
-from portal.services.migrations.progress import SILENT_AFTER
-from portal.services.migrations.runners import last_seen_at
+from portal.services.migrations.runners import SHARED, SILENT_AFTER, elsewhere, last_seen_at
 
 
 def look_at_moves(case: Case) -> Iterator[Finding]:
     """Yield what keeps a move from going on."""
+    folder = case.settings.data_dir
+    for name in elsewhere(case.session, folder, case.now):
+        yield error("other-folder", f"The runner {name} uses another data folder than {folder}.", SHARED)
     yield from _stale_leases(case)
     yield from _half_done(case)
     yield from _open_intents(case)

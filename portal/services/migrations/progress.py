@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -21,12 +21,9 @@ from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.quiet import Noise, noise_at
 from portal.services.migrations.registry import RegistryChange, SettingsChange, hand_changes, settings_changes
 from portal.services.migrations.report import Task, list_tasks
-from portal.services.migrations.runners import last_seen_at
+from portal.services.migrations.runners import SILENT_AFTER, last_seen_at
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
-
-#: A runner that has not reported for so long counts as gone.
-SILENT_AFTER = timedelta(seconds=30)
 
 #: Events a page shows at most.
 MOST_EVENTS = 60
