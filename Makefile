@@ -45,7 +45,7 @@ demo: $(DEV_READY) ## Start the portal with a filled world and a local S3 server
 	@exec $(BIN)/python -m demo
 
 .PHONY: test
-test: lint types unit contract integration faults e2e clients ## Run every check and test, fast ones first
+test: lint types unit contract integration faults e2e clients ## Run the checks and tests, fast ones first; of matrices a sample
 
 .PHONY: lint
 lint: $(DEV_READY) ## Check style, formatting and who imports whom
