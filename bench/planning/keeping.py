@@ -19,7 +19,7 @@ from bench.planning.report import Kept
 from portal import database
 from portal.models import Account, Migration
 from portal.models.ids import new_uuid
-from portal.runner.shards import Meter
+from portal.runner.meter import Meter
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import COPIED, FORWARD, Plan, ShardPlan, ShardRow
 from portal.transfer.scan import SHARD_LIMITS

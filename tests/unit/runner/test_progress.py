@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from portal.planning.outcomes import BAD, Outcome
-from portal.runner.shards import Meter
+from portal.runner.meter import Meter
 from portal.services.migrations import ledger
 from portal.services.migrations.ledger import COPIED, COPYING, PLANNED, VERIFIED, ShardRow
 from portal.transfer.control import read_progress
