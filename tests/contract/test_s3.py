@@ -27,6 +27,7 @@ from tests.contract.canned import answering, error_body
 from tests.contract.conftest import MEBIBYTE, s3_access, s3_root
 from tests.read_only import ReadOnlyEndpoint
 from tests.servers import S3Server, free_port
+from tests.small_s3 import ACCESS, SmallS3
 
 KEY = S3Access(ConnectionKind.ACCESS_KEY, "AKIAEXAMPLEEXAMPLE00", "the-secret-itself")
 QUICK = Timeouts(connect_seconds=1, read_seconds=1, attempts=1)
@@ -204,6 +205,35 @@ def test_a_listing_out_of_order_is_refused() -> None:
     page = f"<ListBucketResult><IsTruncated>false</IsTruncated>{items}</ListBucketResult>".encode()
     with answering(200, page) as (url, _), pytest.raises(StorageError, match="out of order"):
         keys(S3Backend(root_at(url), KEY, timeouts=QUICK))
+
+
+MORE = "<IsTruncated>true</IsTruncated>"
+
+
+@pytest.mark.parametrize(
+    "more", [MORE, f"{MORE}<NextContinuationToken>same</NextContinuationToken>"], ids=["no way on", "in circles"]
+)
+def test_a_listing_that_tells_of_more_and_not_how_to_go_on_is_an_error(more: str) -> None:
+    page = f"<ListBucketResult>{more}<Contents><Key>data/a</Key><Size>0</Size></Contents></ListBucketResult>".encode()
+    with answering(200, page) as (url, _):
+        backend = S3Backend(root_at(url), KEY, timeouts=QUICK)
+        with pytest.raises(StorageError, match="not how to go on"):
+            keys(backend)
+        assert [found.key for found in backend.list_folder().objects] == ["a"], "one page is a page"
+
+
+def test_a_server_that_lists_as_version_1_does_is_refused_once_there_is_a_second_page() -> None:
+    with SmallS3() as server:
+        server.is_version_1, server.keys_a_page = True, 10
+        for number in range(10):
+            server.put(f"data/{number:02}", b"x")
+        backend = S3Backend(server.root(), ACCESS, timeouts=QUICK)
+        assert len(keys(backend)) == 10
+        server.put("data/10", b"x")
+        with pytest.raises(StorageError, match="not how to go on"):
+            keys(backend)
+        with pytest.raises(StorageError, match="not how to go on"):
+            backend.infos([f"{number:02}" for number in range(11)])
 
 
 def test_parts_grow_so_that_ten_thousand_suffice() -> None:

@@ -89,6 +89,9 @@ class Listing:
         """Yield the server's pages, one after the other.
 
         `is_whole`: all of them are wanted, so from the third on each is asked for while the one before is read.
+
+        Raises:
+            StorageError: the server says that there is more, but not how to go on: what came is not all.
         """
         ask = partial(self._call, "list_objects_v2", "s3:ListBucket", "")
         pool = ThreadPoolExecutor(1, thread_name_prefix="list")
@@ -99,7 +102,13 @@ class Listing:
                 ahead = pool.submit(ask, **arguments) if is_whole and number > 1 else None
                 yield self._read(answer)
                 answer, number = ahead.result() if ahead else ask(**arguments), number + 1
-            yield self._read(answer)
+            page = self._read(answer)
+            if page.get("IsTruncated"):
+                raise StorageError(
+                    "The server says that there is more to list, but not how to go on.",
+                    hint="It must know ListObjectsV2: update it, or use another one.",
+                )
+            yield page
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
