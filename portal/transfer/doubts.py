@@ -1,9 +1,10 @@
 """Doubt what was read from a source whose ETag says something else: a bit that turned on the way must not be copied.
 
 An ETag of the form of an MD5 need not be one (encrypted buckets have others), and nothing can be tried at a source. So
-content that differs from it is read a second time: the same again is the truth, and the ETag something else. Where a
-server that tells ETags has told none, or one of parts whose sizes nobody knows and there is no TLS on the way, nothing
-else can say what is right: then every object is read twice, unless LaminDB recorded its MD5.
+content that differs from it is read a second time: the same again is the truth, and the ETag something else. After some
+of those the ETags of this source are known for something else, and by TLS one reading is enough. Where a server that
+tells ETags has told none, or one of no MD5 and there is no TLS on the way, nothing else can say what is right: then every
+object is read twice, unless LaminDB recorded its MD5.
 """
 
 from threading import Lock
@@ -45,17 +46,17 @@ class Doubts:
             if is_recorded or not is_blind:
                 return
             words = f"The source told no MD5 of {seen.key}, so it counts when it is read the same twice."
-        if not self._is_confirmed(seen, read):
+        if not self._is_confirmed(seen, read, is_safe=is_recorded or self._is_protected):
             raise ContentMismatch(words, hint="Something on the way changes bytes. Try again.", retryable=True)
 
-    def _is_confirmed(self, seen: ObjectInfo, read: Digests) -> bool:
-        """Tell whether it was read the same before, or the ETags of this source are known for something else."""
+    def _is_confirmed(self, seen: ObjectInfo, read: Digests, *, is_safe: bool) -> bool:
+        """Tell whether it was read the same before, or need not be: `is_safe`, and ETags here are something else."""
         is_told = is_md5(seen.etag)
         with self._lock:
             if self._first.get(seen.key) == read.sha256:
                 self._confirmed_count += is_told
                 return True
-            if is_told and self._confirmed_count >= _MOST_SECOND_READINGS:
+            if is_told and is_safe and self._confirmed_count >= _MOST_SECOND_READINGS:
                 return True
             self._first[seen.key] = read.sha256
         return False
