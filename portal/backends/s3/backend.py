@@ -32,8 +32,9 @@ from portal.backends.s3.leftovers import probes, remove_probe, temporaries
 from portal.backends.s3.listing import Listing, info_of
 from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
+from portal.backends.s3.records import Records
 from portal.backends.s3.streams import BodyStream
-from portal.backends.s3.uploads import Records, UploadOptions, check_size, gathered, pieces
+from portal.backends.s3.uploads import UploadOptions, check_size, gathered, pieces
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
 from portal.values import ConnectionKind, Root
 

@@ -1,24 +1,15 @@
-"""Ways of putting an object: in one request, or in parts with a record that lets a killed upload be gone on with.
-
-Servers keep the parts of an upload that was never finished, and bill them. A listing of unfinished uploads does not say
-whose they are, so before the first part a small record `.lamindb/_portal/<tag>/<id>` is put, holding key and upload id.
-A later write of the same key with the same tag goes on from the parts the server has, each compared by its MD5;
-`remove_temporaries(tag)` aborts exactly what the records name. Killed between two requests, an upload without any part
-may stay, which holds no bytes. Writers without a tag keep no record.
-"""
+"""Ways of putting an object: in one request, or in parts, of which the server may have some already (`records`)."""
 
 import base64
 import hashlib
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE, TEMPORARY_FOLDER
-from portal.errors import ContentMismatch, ObjectNotFound, StorageError
+from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE
+from portal.errors import ContentMismatch, StorageError
 
 #: AWS allows 10,000 parts of at least 5 MiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 MOST_PARTS: Final = 10_000
@@ -236,83 +227,3 @@ def abort_upload(call: Caller, key: str, upload_id: str) -> None:
 def is_forgotten(error: StorageError) -> bool:
     """Tell whether the server knows no such upload (any more)."""
     return "NoSuchUpload" in (error.server_message or "")
-
-
-class Records:
-    """The records of uploads under way, below one root. `prefix` is the root's own, with its slash."""
-
-    def __init__(self, call: Caller, prefix: str) -> None:
-        self._call = call
-        self._prefix = prefix
-
-    def folder(self, tag: str) -> str:
-        """Return the full key prefix of a tag's records."""
-        return f"{self._prefix}{TEMPORARY_FOLDER}/{tag}/"
-
-    @contextmanager
-    def kept(self, tag: str, key: str) -> Iterator[Multipart]:
-        """Give the upload of a key, a killed one's where the tag has one, and keep a record while it runs.
-
-        After an error that passes the record stays, so that the next write goes on; after any other the upload is
-        aborted. Where that is refused the record stays too, for `remove_temporaries` to try again.
-        """
-        record = self.folder(tag) + hashlib.sha256(key.encode()).hexdigest()[:32] if tag else ""
-        upload = self._begun(record, key) or self._begin(record, key)
-        try:
-            yield upload
-        except BaseException as error:
-            goes_on = bool(tag) and getattr(error, "retryable", False) and not upload.is_spoiled
-            if not goes_on and upload.abort():
-                self._remove(record)
-            raise
-        self._remove(record)
-
-    def _begin(self, record: str, key: str) -> Multipart:
-        upload = Multipart(self._call, key)
-        if record:
-            body = json.dumps({"key": key, "upload_id": upload.upload_id}).encode()
-            try:
-                self._call("put_object", "s3:PutObject", record, Body=body)
-            except BaseException:
-                upload.abort()
-                raise
-        return upload
-
-    def _begun(self, record: str, key: str) -> Multipart | None:
-        """Return the upload that a record tells of, if the server still knows it."""
-        if not record:
-            return None
-        upload_id = ""
-        try:
-            named, upload_id = self._read(record)
-            return Multipart(self._call, key, upload_id) if named == key and upload_id else None
-        except ObjectNotFound:
-            return None
-        except StorageError as error:
-            if error.retryable and not is_forgotten(error):
-                raise
-        # The server cannot list parts, or has given the upload up: begin anew.
-        with suppress(StorageError):
-            abort_upload(self._call, key, upload_id)
-        return None
-
-    def _read(self, record: str) -> tuple[str, str]:
-        """Return key and upload id of a record; empty where it is none."""
-        answer = self._call("get_object", "s3:GetObject", record)
-        try:
-            said = json.loads(answer["Body"].read(64 * 1024))
-            return str(said["key"]), str(said["upload_id"])
-        except (ValueError, KeyError, TypeError):
-            return "", ""
-
-    def _remove(self, record: str) -> None:
-        if record:
-            with suppress(StorageError):
-                self._call("delete_object", "s3:DeleteObject", record)
-
-    def abort(self, record: str) -> None:
-        """Abort the upload that a record names, then remove the record. Only keys below this root are touched."""
-        key, upload_id = self._read(record)
-        if upload_id and key.startswith(self._prefix):
-            abort_upload(self._call, key, upload_id)
-        self._call("delete_object", "s3:DeleteObject", record)
