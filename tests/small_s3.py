@@ -37,7 +37,8 @@ class SmallS3:
         asked: of every request the method, the key and the query.
         keys_a_page: a listing's page has no more; None for what was asked.
         is_version_1: listings are answered as ListObjects answers, whatever was asked.
-        knows_conditions: else `If-None-Match` is passed over.
+        knows_conditions: else `If-None-Match` is passed over, or refused as unknown where it `refuses_conditions`.
+        keeps_uploads: a completed upload can be completed again.
         loses_answers: the next write of these keys is done, and then the connection breaks.
         breaks_off: so many bytes of these objects are sent, and no more; with a reset where it is `resets`.
         busy: writes of these keys are answered 503, with `retry_after`.
@@ -49,7 +50,8 @@ class SmallS3:
         self.uploads: dict[str, Upload] = {}
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.keys_a_page: int | None = None
-        self.is_version_1, self.knows_conditions, self.resets = False, True, False
+        self.is_version_1 = self.resets = self.refuses_conditions = self.keeps_uploads = False
+        self.knows_conditions = True
         self.loses_answers: set[str] = set()
         self.breaks_off: dict[str, int] = {}
         self.busy: set[str] = set()
@@ -135,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
         bodies = [body for _, body in sorted(upload.parts.items())]
         etag = f"{_md5(b''.join(_md5(body).digest() for body in bodies)).hexdigest()}-{len(bodies)}"
         if self._store(key, b"".join(bodies), etag):
-            del self.state.uploads[query["uploadId"]]
+            if not self.state.keeps_uploads:
+                del self.state.uploads[query["uploadId"]]
             self._written(key, _document("CompleteMultipartUploadResult", f"<ETag>{etag}</ETag>"))
 
     def do_DELETE(self) -> None:
@@ -156,9 +159,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _store(self, key: str, body: bytes, etag: str) -> bool:
         """Take an object, unless the condition refuses it, which is answered."""
+        is_create = self.headers.get("If-None-Match") == "*"
+        if is_create and self.state.refuses_conditions:
+            self._fail(501, "NotImplemented")
+            return False
         with self.state.lock:
-            is_create = self.headers.get("If-None-Match") == "*" and self.state.knows_conditions
-            is_refused = is_create and key in self.state.objects
+            is_refused = is_create and self.state.knows_conditions and key in self.state.objects
             if not is_refused:
                 self.state.put(key, body, etag)
         if is_refused:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.contract.canned import answering
 from tests.contract.conftest import MEBIBYTE, SMALL_PARTS, s3_access, s3_root
 from tests.contract.test_s3 import KEY, root_at
 from tests.servers import S3Server
+from tests.small_s3 import ACCESS, SmallS3
 
 #: Keys that clients encode differently, or that obstore refuses or renames.
 ODD_KEYS = ["a b", "a#b", "a%20b", "a+b", "a~b", "é", "e\u0301", "a\\b", "a?b", "a*b", "{a}", "日本", "a'b\"c"]
@@ -113,7 +114,7 @@ def test_a_write_whose_answer_was_lost_is_ours_where_nothing_was_before(
     def lose(key: str, data: bytes) -> None:
         s3.replace("a", there)
 
-    def refuse(full: str, **_: object) -> None:
+    def refuse(operation: str, full: str, **_: object) -> None:
         raise ObjectExists("taken")
 
     monkeypatch.setattr(s3._quick, "put", lose)
@@ -216,6 +217,68 @@ def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend, com
     put(s3, "large", data)
     with s3.open_read("large") as stream:
         assert hashlib.sha256(stream.read()).digest() == hashlib.sha256(data).digest()
+
+
+def with_somebody(data: bytes, write: Callable[[], object]) -> Iterator[bytes]:
+    """Give half of the data, let somebody else write, then give the rest."""
+    yield data[: len(data) // 2]
+    write()
+    yield data[len(data) // 2 :]
+
+
+def test_an_upload_in_parts_does_not_overwrite_what_came_meanwhile(s3: S3Backend) -> None:
+    data = bytes(12 * MEBIBYTE)
+    with pytest.raises(ObjectExists):
+        s3.write("large", with_somebody(data, lambda: s3.replace("large", b"theirs")), size_bytes=len(data))
+    with s3.open_read("large") as stream:
+        assert stream.read() == b"theirs"
+    assert s3.remove_temporaries("test") == 0
+
+
+@pytest.fixture
+def small() -> Iterator[SmallS3]:
+    with SmallS3() as server:
+        yield server
+
+
+def opened(server: SmallS3) -> S3Backend:
+    return S3Backend(server.root(), ACCESS, timeouts=BULK, tag="test", options=SMALL_PARTS)
+
+
+def test_where_the_server_knows_conditions_nobody_comes_between_the_look_and_the_completion(
+    small: SmallS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, data = opened(small), bytes(12 * MEBIBYTE)
+    ask = backend._call
+
+    def late(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        if operation == "complete_multipart_upload":
+            small.put("data/large", b"theirs")
+        return ask(operation, action, key, **arguments)
+
+    monkeypatch.setattr(backend, "_call", late)
+    with pytest.raises(ObjectExists):
+        put(backend, "large", data)
+    assert (small.objects, small.uploads) == ({"data/large": b"theirs"}, {})
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_server_that_does_not_know_the_condition_is_asked_without(small: SmallS3, refuses: bool) -> None:
+    small.knows_conditions, small.refuses_conditions = False, refuses
+    backend = opened(small)
+    for key in ("large", "another"):
+        put(backend, key, bytes(12 * MEBIBYTE))
+    assert sorted(small.objects) == ["data/another", "data/large"]
+    completions = sum(method == "POST" and "uploadId" in query for method, _, query in small.asked)
+    assert completions == (3 if refuses else 2), "it is asked once only"
+
+
+def test_the_lost_answer_to_a_completion_leaves_an_object_of_our_own(small: SmallS3) -> None:
+    small.loses_answers, small.keeps_uploads = {"data/large"}, True
+    backend, data = opened(small), secrets.token_bytes(12 * MEBIBYTE)
+    written = put(backend, "large", data)
+    assert (written.etag, written.parts_etag) == (small.etags["data/large"],) * 2
+    assert small.objects == {"data/large": data}
 
 
 def test_a_kept_upload_is_removed_when_nobody_goes_on(s3: S3Backend) -> None:

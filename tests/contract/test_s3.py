@@ -174,7 +174,7 @@ def test_a_body_that_ends_early_is_a_mismatch() -> None:
 
 def test_a_conditional_put_that_loses_the_race_is_told() -> None:
     with answering(412, error_body("PreconditionFailed")) as (url, _), pytest.raises(ObjectExists):
-        S3Backend(root_at(url), KEY, timeouts=QUICK)._create("data/x", Body=b"x")
+        S3Backend(root_at(url), KEY, timeouts=QUICK)._create("put_object", "data/x", Body=b"x")
 
 
 def test_the_region_is_told_even_by_a_refusal() -> None:

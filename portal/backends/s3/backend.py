@@ -34,7 +34,7 @@ from portal.backends.s3.proof import prove
 from portal.backends.s3.quick import QUICK_BYTES, open_quick
 from portal.backends.s3.records import Records
 from portal.backends.s3.streams import BodyStream
-from portal.backends.s3.uploads import UploadOptions, check_size, gathered, pieces
+from portal.backends.s3.uploads import Multipart, UploadOptions, check_size, gathered, pieces
 from portal.errors import ObjectExists, ObjectNotFound, StorageError
 from portal.values import ConnectionKind, Root
 
@@ -65,7 +65,8 @@ class S3Backend(Diskless):
         self._prefix = f"{root.path}/" if root.path else ""
         self._tag = check_tag(tag)
         self._options = options or UploadOptions()
-        self._sends_condition = True
+        # Operations that turned out to know no conditions here.
+        self._unconditional: set[str] = set()
         self._records = Records(self._call, self._prefix)
         self._listing = Listing(self._call, self._prefix, self._asked("s3:ListBucket", ""))
         self.capabilities = Capabilities(
@@ -155,8 +156,8 @@ class S3Backend(Diskless):
         full = self._prefix + key
         # A look of minutes ago is trusted for small objects only: there are many, and they are soon written.
         in_bulk = in_bulk and size_bytes <= QUICK_BYTES
-        if not in_bulk and self._head(full) is not None:
-            raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
+        if not in_bulk:
+            self._refuse_taken(key)
         if size_bytes > self._options.single_bytes:
             return self._write_parts(key, chunks, size_bytes, hashes_parts=not compares_md5)
         if self._quick and size_bytes <= QUICK_BYTES:
@@ -168,7 +169,7 @@ class S3Backend(Diskless):
         for piece in pieces(chunks, size_bytes + 1):
             check_size(key, len(piece.body), size_bytes)
             try:
-                answer = self._create(full, Body=piece.body, **piece.arguments)
+                answer = self._create("put_object", full, Body=piece.body, **piece.arguments)
             except ObjectExists:
                 # Nothing was there a moment ago: an earlier try may have arrived, and only its answer was lost.
                 there = self.info(key) if in_bulk else None
@@ -243,22 +244,38 @@ class S3Backend(Diskless):
         full = self._prefix + key
         with self._records.kept(self._tag, full) as upload:
             parts_etag = upload.send(chunks, size_bytes, self._options.part_size(size_bytes), hashes_parts=hashes_parts)
+            self._complete(key, upload, parts_etag)
         written = self.info(key)
         if written is None:
             raise ObjectNotFound(f"{key} was written, but the server does not know it.", retryable=True)
         check_size(key, written.size_bytes, size_bytes)
         return replace(written, parts_etag=parts_etag)
 
-    def _create(self, full: str, **arguments: Any) -> dict[str, Any]:
-        """Put an object on the condition that there is none, as far as the server knows conditions."""
-        if self._sends_condition:
+    def _complete(self, key: str, upload: Multipart, parts_etag: str | None) -> None:
+        """Complete an upload if nothing has come under its key meanwhile: the parts may have taken hours."""
+        self._refuse_taken(key)
+        try:
+            self._create("complete_multipart_upload", self._prefix + key, **upload.completion)
+        except ObjectExists:
+            # An earlier try may have arrived, and only its answer was lost.
+            there = self.info(key)
+            if there is None or parts_etag is None or there.etag != parts_etag:
+                raise
+
+    def _refuse_taken(self, key: str) -> None:
+        if self._head(self._prefix + key) is not None:
+            raise ObjectExists(f"There is something under the key {key} already. Nothing was changed.")
+
+    def _create(self, operation: str, full: str, **arguments: Any) -> dict[str, Any]:
+        """Make an object on the condition that there is none, as far as the server knows conditions."""
+        if operation not in self._unconditional:
             try:
-                return self._call("put_object", "s3:PutObject", full, IfNoneMatch="*", **arguments)
+                return self._call(operation, "s3:PutObject", full, IfNoneMatch="*", **arguments)
             except StorageError as error:
                 if "NotImplemented" not in (error.server_message or ""):
                     raise
-                self._sends_condition = False
-        return self._call("put_object", "s3:PutObject", full, **arguments)
+                self._unconditional.add(operation)
+        return self._call(operation, "s3:PutObject", full, **arguments)
 
     def _head(self, full: str) -> dict[str, Any] | None:
         """Return a HEAD's answer; None for no such object. An answer to HEAD has no words: a GET asks for them."""

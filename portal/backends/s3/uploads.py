@@ -126,7 +126,11 @@ def check_size(key: str, found_bytes: int, size_bytes: int) -> None:
 
 
 class Multipart:
-    """One upload in parts, from its start, or from where a killed one was, to its completion."""
+    """One upload in parts, from its start, or from where a killed one was, to its last part.
+
+    Attributes:
+        completion: once all parts were sent, what is to be said to complete it.
+    """
 
     def __init__(self, call: Caller, key: str, upload_id: str = "") -> None:
         self._call = call
@@ -135,11 +139,12 @@ class Multipart:
         self._there: dict[int, str] = _list_parts(call, key, upload_id) if upload_id else {}
         self.upload_id = upload_id or call("create_multipart_upload", "s3:PutObject", key)["UploadId"]
         self.is_spoiled = False
+        self.completion: dict[str, Any] = {}
 
     def send(
         self, chunks: Iterable[bytes], size_bytes: int, part_bytes: int, *, hashes_parts: bool = True
     ) -> str | None:
-        """Send the parts the server lacks, complete the upload, and return the ETag recomputed from all of them.
+        """Send the parts the server lacks, and return the ETag recomputed from all of them.
 
         Without `hashes_parts` it is None, and no part has a Content-MD5, unless a killed upload's parts are there.
 
@@ -162,8 +167,7 @@ class Multipart:
             etags.extend(future.result() for future in under_way)
         check_size(self.key, sent, size_bytes)
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
-        named = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
-        self._call("complete_multipart_upload", "s3:PutObject", self.key, **named)
+        self.completion = {"UploadId": self.upload_id, "MultipartUpload": {"Parts": parts}}
         return composite(md5s) if is_hashed else None
 
     def _send(self, number: int, piece: Piece) -> str:
