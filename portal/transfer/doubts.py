@@ -3,7 +3,7 @@
 An ETag of the form of an MD5 need not be one (encrypted buckets have others), and nothing can be tried at a source. So
 content that differs from it is read a second time: the same again is the truth, and the ETag something else. After some
 of those the ETags of this source are known for something else, and by TLS one reading is enough. Where a server that
-tells ETags has told none, or one of no MD5 without TLS on the way, nothing else can say what is right: then every object
+tells ETags has told none, or one of no MD5 without TLS on the way, nothing else says what is right: then every object
 is read twice, unless LaminDB recorded its MD5.
 """
 
