@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from portal.backends.base import Backend, ObjectInfo
+from portal.backends.base import CHUNK_BYTES, Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
 from portal.lamindb.hashes import MD5, WHOLE_BYTES
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
@@ -95,9 +95,8 @@ class Copier:
             return earlier
         if there is not None and item.act is Act.PROVE and item.ours_digest:
             return self._compare(item, before, there, is_ours=True)
-        if there is not None and item.ours_digest and self._holds(at(item), item.ours_digest):
-            # An earlier pass wrote it, and it still is that: it makes room.
-            self._target.delete(at(item))
+        if there is not None and item.ours_digest and self._delete_ours(there, item.ours_digest):
+            # An earlier pass wrote it, and it still was that: it made room.
             there = None
         if there is not None:
             return self._compare(item, before, there, is_ours=self._journal.was_tried(at(item)))
@@ -209,7 +208,7 @@ class Copier:
     def _compare(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo, *, is_ours: bool) -> ObjectResult:
         """Compare both sides by hash, the server's own where it is evidence; the target stays as it is."""
         if there.size_bytes != before.size_bytes:
-            self._drop_stale(there.key)
+            self._drop_stale(there)
             words = f"The target holds {there.size_bytes:,} bytes under this key, the source {before.size_bytes:,}."
             return ends.conflict(item, before, there, words)
         outcome = Outcome.COPIED if is_ours else Outcome.ALREADY_EQUAL
@@ -227,7 +226,7 @@ class Copier:
             return ends.same(item, before, there, here, outcome=outcome, level=level)
         if self._is_changed(before):
             return ends.changed(item, self._journal.streamed(there.key))
-        self._drop_stale(there.key)
+        self._drop_stale(there)
         return ends.conflict(item, before, there, "The target holds other bytes of the same length under this key.")
 
     def _rotten_there(self, item: PlannedObject, before: ObjectInfo, there: ObjectInfo, here: Digests) -> ObjectResult:
@@ -239,30 +238,36 @@ class Copier:
             return ends.changed(item, self._journal.streamed(there.key))
         return self._rotten(item, before, here)
 
-    def _drop_stale(self, key: str) -> None:
+    def _drop_stale(self, there: ObjectInfo) -> None:
         """Delete what an interrupted try of ours left under a key whose source has changed since, if it still is that.
 
         Raises:
             StorageError: it was deleted; try again.
         """
-        digest = self._journal.streamed(key)
-        if digest is not None and self._holds(key, digest):
-            self._target.delete(key)
-            raise StorageError(f"{key} was left by an interrupted try and has changed since.", retryable=True)
+        digest = self._journal.streamed(there.key)
+        if digest is not None and self._delete_ours(there, digest):
+            raise StorageError(f"{there.key} was left by an interrupted try and has changed since.", retryable=True)
 
     def _remove(self, item: PlannedObject) -> ObjectResult:
         """Take away at the target what we wrote and the source has deleted since."""
         if self._sources.info(item.key) is not None:
             return ends.changed(item, item.ours_digest)
-        key = at(item)
-        there = self._targets.info(key)
-        if there is None or self._holds(key, item.ours_digest):
-            self._target.delete(key)
+        there = self._targets.info(at(item))
+        if there is None or self._delete_ours(there, item.ours_digest):
             return ObjectResult(item.key, item.size_bytes, Outcome.REMOVED)
         return ends.conflict(item, there, there, "Deleted at the source; the target's object is not what was copied.")
 
-    def _holds(self, key: str, digest: str | None) -> bool:
-        return hash_object(self._target, key, Digests(), self._control, self._options.chunk_bytes).is_digest(digest)
+    def _delete_ours(self, there: ObjectInfo, digest: str | None) -> bool:
+        """Delete what is ours, proven by its hash, unless somebody replaced it meanwhile; tell whether it is gone."""
+        read = hash_object(self._target, there.key, Digests(), self._control, self._options.chunk_bytes)
+        if not read.is_digest(digest):
+            return False
+        # Reading a small one takes no longer than another look.
+        now = self._target.info(there.key) if there.size_bytes > CHUNK_BYTES else there
+        if now is not None and is_unchanged(now, there):
+            self._target.delete(there.key)
+            return True
+        return now is None
 
     def _take_back(self, written: ObjectInfo) -> None:
         """Delete what this very call wrote, unless somebody has replaced it already."""

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -472,6 +472,50 @@ def test_a_delta_never_replaces_ours_that_somebody_changed(tmp_path: Path) -> No
     world.target.objects.update({"a": b"theirs", "b": b"theirs"})
     assert run_delta(move, world, passes) == {"a": "conflict", "b": "conflict"}
     assert world.target.objects == {"a": b"theirs", "b": b"theirs"}
+
+
+class Replaced(Meddler):
+    """A backend in which somebody writes an object right after it was looked at, or right after it was read."""
+
+    def __init__(self, backend: MemoryBackend, when: str) -> None:
+        super().__init__(backend)
+        self._when = when
+
+    def infos(self, keys: Sequence[str]) -> dict[str, ObjectInfo]:
+        found = super().infos(keys)
+        self._come("look")
+        return found
+
+    @contextmanager
+    def open_read(self, key: str, *, seen: ObjectInfo | None = None) -> Iterator[Readable]:
+        with super().open_read(key, seen=seen) as stream:
+            yield stream
+        self._come("read")
+
+    def _come(self, when: str) -> None:
+        if self._when == when:
+            self._backend.replace("a", b"theirs")
+
+
+#: So large that somebody may come while it is read.
+OURS = b"ours" * 512 * 1024
+
+
+@pytest.mark.parametrize(
+    ("there", "when"),
+    [({}, "look"), ({"a": OURS}, "look"), ({"a": OURS}, "read")],
+    ids=["absent", "seen", "read"],
+)
+@pytest.mark.parametrize("act", [Act.REMOVE, Act.COPY])
+def test_what_somebody_writes_while_ours_is_to_go_is_not_deleted(
+    tmp_path: Path, there: dict[str, bytes], when: str, act: Act
+) -> None:
+    world = Memory({"a": b"new"} if act is Act.COPY else {}, there)
+    target = Replaced(world.target, when)
+    world.wrap = lambda backend: target if backend is world.target else backend
+    move = move_in(world, tmp_path)
+    copy_shard(job_for(move, PlannedObject("a", 3, act=act, ours_digest=sha(OURS))), move.opener)
+    assert world.target.objects == {"a": b"theirs"}
 
 
 def test_a_delta_killed_between_taking_away_and_writing_goes_on(tmp_path: Path) -> None:
