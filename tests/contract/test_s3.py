@@ -10,7 +10,7 @@ import pytest
 
 from portal.backends.base import INTERACTIVE, S3Access, Timeouts
 from portal.backends.s3 import S3Backend, detect_region
-from portal.backends.s3.uploads import Multipart, UploadOptions
+from portal.backends.s3.uploads import Multipart, UploadOptions, pieces
 from portal.errors import (
     AccessRefused,
     BucketNotFound,
@@ -241,6 +241,13 @@ def test_parts_grow_so_that_ten_thousand_suffice() -> None:
     assert options.part_size(100 * MEBIBYTE) == options.part_bytes
     five_tebibytes = 5 * 1024**4
     assert -(-five_tebibytes // options.part_size(five_tebibytes)) <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("chunks", "sizes"), [([], [0]), ([b"x" * 9], [9]), ([b"x" * 20], [10, 10]), ([b"x" * 7] * 3, [10, 10, 1])]
+)
+def test_content_is_cut_into_full_parts_and_what_is_left(chunks: list[bytes], sizes: list[int]) -> None:
+    assert [len(piece.body) for piece in pieces(chunks, 10)] == sizes
 
 
 def test_an_upload_of_a_killed_writer_is_aborted_by_its_tag(s3: S3Backend) -> None:

@@ -56,7 +56,7 @@ class Piece:
 def pieces(chunks: Iterable[bytes], piece_bytes: int, *, is_hashed: bool = True) -> Iterator[Piece]:
     """Yield chunks regrouped into pieces of `piece_bytes`, the last one shorter, at least one."""
     source = _cut(chunks, piece_bytes)
-    more = True
+    is_first = more = True
     while more:
         # No `bytes`: botocore would copy them once more, to send them together with the headers.
         digest, body, size, more = hashlib.md5(usedforsecurity=False), bytearray(piece_bytes), 0, False
@@ -69,9 +69,10 @@ def pieces(chunks: Iterable[bytes], piece_bytes: int, *, is_hashed: bool = True)
                 if size == piece_bytes:
                     more = True
                     break
-        if size or not more:
+        if size or is_first:
             del body[size:]
             yield Piece(body, digest.digest() if is_hashed else b"")
+        is_first = False
 
 
 def gathered(key: str, chunks: Iterable[bytes], size_bytes: int) -> bytes:
