@@ -41,6 +41,10 @@ class PortalError(Exception):
         return f"{self.message} {self.hint}" if self.hint else self.message
 
 
+class BrokenOff(Exception):
+    """Ends a write on its way, which will be done again: what was sent of it may stay. Told to nobody."""
+
+
 class SettingsError(PortalError):
     """One or more settings are wrong; the message lists every fault at once."""
 

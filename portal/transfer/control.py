@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Lock
 from time import monotonic
 
-from portal.errors import BucketNotFound, CredentialsRefused, OutOfSpace, PortalError
+from portal.errors import BrokenOff, BucketNotFound, CredentialsRefused, OutOfSpace, PortalError
 from portal.planning.throttle import MOST_CONCURRENCY, Bucket
 from portal.transfer.limits import Limits, read_limits
 
@@ -26,7 +26,7 @@ MOST_PASSING = 50
 FATAL = (OutOfSpace, CredentialsRefused, BucketNotFound)
 
 
-class Stopped(Exception):
+class Stopped(BrokenOff):
     """Raised in a thread to leave its object where it is; never leaves `transfer`."""
 
 

@@ -13,7 +13,7 @@ from portal.backends.s3 import S3Backend
 from portal.backends.s3.copies import STREAMED_BYTES
 from portal.backends.s3.leftovers import uploads
 from portal.backends.s3.quick import QUICK_BYTES
-from portal.errors import ContentMismatch, ObjectExists, StorageError
+from portal.errors import BrokenOff, ContentMismatch, ObjectExists, StorageError
 from tests.contract.canned import answering
 from tests.contract.conftest import MEBIBYTE, SMALL_PARTS, s3_access, s3_root
 from tests.contract.test_s3 import KEY, root_at
@@ -148,12 +148,6 @@ def test_what_an_upload_in_parts_was_made_of_is_told(s3: S3Backend) -> None:
     assert written.etag == md5(data)
 
 
-class Broken(Exception):
-    """Says of itself that the same call goes on later."""
-
-    retryable = True
-
-
 def test_parts_need_no_md5_where_that_of_the_whole_is_compared(s3: S3Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     data, ask, told = secrets.token_bytes(12 * MEBIBYTE), s3._call, list[bool]()
 
@@ -179,9 +173,9 @@ def test_a_broken_upload_goes_on_with_the_parts_the_server_has(
 
     def half() -> Iterator[bytes]:
         yield data[: 11 * MEBIBYTE]
-        raise Broken
+        raise BrokenOff
 
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenOff):
         s3.write("large", half(), size_bytes=len(data), compares_md5=compares_md5)
     sent: list[int] = []
     ask = s3._call
@@ -206,9 +200,9 @@ def test_a_broken_upload_whose_source_has_changed_begins_anew(s3: S3Backend, com
 
     def half() -> Iterator[bytes]:
         yield data[: 6 * MEBIBYTE]
-        raise Broken
+        raise BrokenOff
 
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenOff):
         s3.write("large", half(), size_bytes=len(data), compares_md5=compares_md5)
     data = bytes(5 * MEBIBYTE) + data[5 * MEBIBYTE :]
     with pytest.raises(ContentMismatch, match="has changed since a part of it was sent") as caught:
@@ -284,9 +278,9 @@ def test_the_lost_answer_to_a_completion_leaves_an_object_of_our_own(small: Smal
 def test_a_kept_upload_is_removed_when_nobody_goes_on(s3: S3Backend) -> None:
     def half() -> Iterator[bytes]:
         yield bytes(11 * MEBIBYTE)
-        raise Broken
+        raise BrokenOff
 
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenOff):
         s3.write("large", half(), size_bytes=22 * MEBIBYTE)
     assert s3.remove_temporaries("test", keeps_uploads=True) == 0
     assert s3.remove_temporaries("test") == 1

@@ -5,7 +5,7 @@ import secrets
 import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from hashlib import md5, sha256
@@ -26,6 +26,7 @@ from portal.transfer.segments import digest_of, latest_results, read_plan, write
 from portal.transfer.verify import verify_shard
 from portal.values import ConnectionKind, Root, StorageType
 from tests.servers import S3Server
+from tests.small_s3 import ACCESS, SmallS3
 from tests.unit.transfer.worlds import Move, contents, fill, local, outcomes, results, tree
 
 MEBIBYTE = 1024 * 1024
@@ -211,6 +212,35 @@ def test_what_the_server_copies_of_a_source_that_changes_is_known(
     assert changed.outcome is (Outcome.ROTTEN if is_recorded else Outcome.COPIED)
     assert changed.digest in {sha256(b"new 07").hexdigest(), f"md5:{md5(b'new 07').hexdigest()}"}
     assert changed.level is (Level.NONE if is_recorded else Level.SERVER)
+
+
+def move_to(server: SmallS3, tmp_path: Path, objects: dict[str, bytes]) -> Move:
+    """Plan a move into a bucket whose checksums are proven."""
+    fill(tmp_path / "source", objects)
+    move = Move(local(tmp_path / "source"), server.root(), tmp_path / "ledger")
+    move.accesses = {move.target: ACCESS}
+    move.options = replace(move.options, proof=Proof(has_md5=True, has_parts=True, is_composite=True))
+    move.plan()
+    return move
+
+
+def test_a_paused_upload_goes_on_from_its_parts(tmp_path: Path) -> None:
+    data = secrets.token_bytes(40 * MEBIBYTE)
+    with SmallS3() as server, ThreadPoolExecutor(1) as pool:
+        move = move_to(server, tmp_path, {"large": data})
+        (job,) = move.jobs
+        limits = str(tmp_path / "limits.json")
+        write_limits(limits, Limits(bytes_per_second=20 * MEBIBYTE))
+        paused = pool.submit(copy_shard, replace(job, limits_path=limits))
+        while server.part_count() < 2 and not paused.done():
+            time.sleep(0.01)
+        Path(str(job.stop_path)).touch()
+        assert paused.result(60).end is ShardEnd.STOPPED
+        sent = server.part_count()
+        assert [len(upload.parts) for upload in server.uploads.values()] == [sent]
+        Path(str(job.stop_path)).unlink()
+        assert outcomes(move.copy()) == {"large": "copied"}
+        assert (server.part_count(), server.objects) == (5, {"data/large": data})
 
 
 def one_shard() -> ScanOptions:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 from portal.backends.base import TEMPORARY_FOLDER
 from portal.backends.s3.uploads import Caller, Multipart, abort_upload, is_forgotten
-from portal.errors import ObjectNotFound, StorageError
+from portal.errors import BrokenOff, ObjectNotFound, StorageError
 
 
 class Records:
@@ -32,15 +32,16 @@ class Records:
     def kept(self, tag: str, key: str) -> Iterator[Multipart]:
         """Give the upload of a key, a killed one's where the tag has one, and keep a record while it runs.
 
-        After an error that passes the record stays, so that the next write goes on; after any other the upload is
-        aborted. Where that is refused the record stays too, for `remove_temporaries` to try again.
+        After an interruption or an error that passes the record stays, so that the next write goes on; after any other
+        the upload is aborted. Where that is refused the record stays too, for `remove_temporaries` to try again.
         """
         record = self.folder(tag) + hashlib.sha256(key.encode()).hexdigest()[:32] if tag else ""
         upload = self._begun(record, key) or self._begin(record, key)
         try:
             yield upload
         except BaseException as error:
-            goes_on = bool(tag) and getattr(error, "retryable", False) and not upload.is_spoiled
+            passes = isinstance(error, BrokenOff) or (isinstance(error, StorageError) and error.retryable)
+            goes_on = bool(tag) and passes and not upload.is_spoiled
             if not goes_on and upload.abort():
                 self._remove(record)
             raise
