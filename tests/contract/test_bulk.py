@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -97,6 +98,20 @@ def test_a_small_body_that_is_not_what_was_listed_is_read_again_the_slow_way(s3:
     seen = ObjectInfo("a", 3, None, md5(b"old"))
     with s3.open_read("a", seen=seen) as stream:
         assert stream.read() == b"new"
+
+
+def test_what_has_grown_since_it_was_listed_is_not_read_into_memory(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "a", b"content")
+    seen, quick, read = s3.info("a"), s3._quick, list[str]()
+    assert seen is not None
+    assert quick is not None
+    assert quick.get("data/a", seen) == b"content"
+    grown = SimpleNamespace(meta={"size": 10**12}, bytes=lambda: read.append("all of it"))
+    monkeypatch.setattr(quick, "_store", SimpleNamespace(get=lambda key: grown))
+    assert quick.get("data/a", seen) is None
+    assert read == []
 
 
 def test_the_quick_way_tells_no_errors_of_its_own() -> None:

@@ -41,7 +41,11 @@ class Quick:
             return None
         # Whatever goes wrong is done again by botocore, which knows its name.
         with suppress(Exception):
-            data = self._store.get(key).bytes().to_bytes()
+            found = self._store.get(key)
+            # It may have grown to any size since, and `bytes` takes all of it into memory.
+            if found.meta["size"] != seen.size_bytes:
+                return None
+            data = found.bytes().to_bytes()
             if hashlib.md5(data, usedforsecurity=False).hexdigest() == seen.etag:
                 return bytes(data)
         return None
