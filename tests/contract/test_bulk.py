@@ -1,6 +1,7 @@
 """What bulk work needs beside the contract of every backend: looks at many keys, proofs, parts, server-side copies."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from tests.contract.canned import answering
 from tests.contract.conftest import MEBIBYTE, SMALL_PARTS, s3_access, s3_root
 from tests.contract.test_s3 import KEY, root_at
 from tests.servers import S3Server
-from tests.small_s3 import ACCESS, SmallS3
+from tests.small_s3 import ACCESS, SmallS3, Upload
 
 #: Keys that clients encode differently, or that obstore refuses or renames.
 ODD_KEYS = ["a b", "a#b", "a%20b", "a+b", "a~b", "é", "e\u0301", "a\\b", "a?b", "a*b", "{a}", "日本", "a'b\"c"]
@@ -288,6 +289,46 @@ def test_the_lost_answer_to_a_completion_leaves_an_object_of_our_own(small: Smal
     written = put(backend, "large", data)
     assert (written.etag, written.parts_etag) == (small.etags["data/large"],) * 2
     assert small.objects == {"data/large": data}
+
+
+def recorded(server: SmallS3, backend: S3Backend, text: bytes) -> str:
+    """Leave an upload and its record as a killed writer does; return the record's key."""
+    record = backend._records.folder("test") + hashlib.sha256(b"data/large").hexdigest()[:32]
+    server.uploads["begun"] = Upload("data/large", {1: bytes(5 * MEBIBYTE)})
+    server.put(record, text)
+    return record
+
+
+RECORD = json.dumps({"key": "data/large", "upload_id": "begun"}).encode()
+
+
+@pytest.mark.parametrize("sent", [0, 10])
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_record_that_broke_off_while_it_was_read_is_still_one(small: SmallS3, sent: int, resets: bool) -> None:
+    backend = opened(small)
+    record = recorded(small, backend, RECORD)
+    small.breaks_off, small.resets = {record: sent}, resets
+    for use in (lambda: backend.remove_temporaries("test"), lambda: put(backend, "large", bytes(12 * MEBIBYTE))):
+        with pytest.raises(StorageError) as caught:
+            use()
+        assert caught.value.retryable
+        assert list(small.uploads) == ["begun"]
+        assert record in small.objects
+    small.breaks_off = {}
+    put(backend, "large", bytes(12 * MEBIBYTE))
+    assert small.part_count() == 2, "the first one was there"
+    assert (list(small.objects), small.uploads) == (["data/large"], {})
+
+
+@pytest.mark.parametrize("text", [b"", b"no record", b"[]", RECORD + b" " * 100_000])
+def test_what_is_whole_and_no_record_is_removed_or_replaced(small: SmallS3, text: bytes) -> None:
+    backend = opened(small)
+    recorded(small, backend, text)
+    assert backend.remove_temporaries("test") == 1
+    assert small.objects == {}
+    recorded(small, backend, text)
+    put(backend, "large", bytes(12 * MEBIBYTE))
+    assert list(small.objects) == ["data/large"]
 
 
 def test_a_kept_upload_is_removed_when_nobody_goes_on(s3: S3Backend) -> None:

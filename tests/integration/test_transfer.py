@@ -243,6 +243,20 @@ def test_a_paused_upload_goes_on_from_its_parts(tmp_path: Path) -> None:
         assert (server.part_count(), server.objects) == (5, {"data/large": data})
 
 
+def test_a_record_that_cannot_be_read_ends_a_shard_that_is_then_run_again(tmp_path: Path) -> None:
+    with SmallS3() as server:
+        move = move_to(server, tmp_path, {"a": b"content"})
+        (job,) = move.jobs
+        record = f"data/.lamindb/_portal/{job.tag}/left"
+        server.put(record, b'{"key": "data/large", "upload_id": "gone"}')
+        server.breaks_off[record] = 0
+        result = copy_shard(job, move.opener)
+        assert (result.end, result.retryable) == (ShardEnd.HALTED, True)
+        server.breaks_off.clear()
+        assert outcomes(move.copy()) == {"a": "copied"}
+        assert list(server.objects) == ["data/a"]
+
+
 def one_shard() -> ScanOptions:
     from portal.planning.shards import ShardLimits
 

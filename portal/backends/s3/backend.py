@@ -67,7 +67,7 @@ class S3Backend(Diskless):
         self._options = options or UploadOptions()
         # Operations that turned out to know no conditions here.
         self._unconditional: set[str] = set()
-        self._records = Records(self._call, self._prefix)
+        self._records = Records(self._call, self._open_body, self._prefix)
         self._listing = Listing(self._call, self._prefix, self._asked("s3:ListBucket", ""))
         self.capabilities = Capabilities(
             max_key_bytes=_KEY_BYTES - len(self._prefix.encode()),
@@ -136,12 +136,8 @@ class S3Backend(Diskless):
         if data is not None:
             yield BytesIO(data)
             return
-        answer = self._call("get_object", "s3:GetObject", full)
-        stream = BodyStream(answer["Body"], answer["ContentLength"], self._asked("s3:GetObject", full))
-        try:
+        with self._open_body(full) as stream:
             yield stream
-        finally:
-            answer["Body"].close()
 
     def write(
         self, key: str, chunks: Iterable[bytes], *, size_bytes: int, in_bulk: bool = False, compares_md5: bool = False
@@ -238,6 +234,14 @@ class S3Backend(Diskless):
         """Close the connections; those of bulk work stay for the next shard."""
         if not self._is_bulk:
             self._client.close()
+
+    @contextmanager
+    def _open_body(self, full: str) -> Iterator[BodyStream]:
+        answer = self._call("get_object", "s3:GetObject", full)
+        try:
+            yield BodyStream(answer["Body"], answer["ContentLength"], self._asked("s3:GetObject", full))
+        finally:
+            answer["Body"].close()
 
     def _write_parts(self, key: str, chunks: Iterable[bytes], size_bytes: int, *, hashes_parts: bool) -> ObjectInfo:
         """Upload in parts, going on with what a killed writer left, and look at what came of it."""

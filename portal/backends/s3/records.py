@@ -9,20 +9,29 @@ may stay, which holds no bytes. Writers without a tag keep no record.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Final
 
 from portal.backends.base import TEMPORARY_FOLDER
+from portal.backends.s3.streams import BodyStream
 from portal.backends.s3.uploads import Caller, Multipart, abort_upload, is_forgotten
 from portal.errors import BrokenOff, ObjectNotFound, StorageError
 
+#: A record is never longer: a key has at most 1,024 bytes.
+_RECORD_BYTES: Final = 64 * 1024
+
 
 class Records:
-    """The records of uploads under way, below one root. `prefix` is the root's own, with its slash."""
+    """The records of uploads under way, below one root.
 
-    def __init__(self, call: Caller, prefix: str) -> None:
-        self._call = call
-        self._prefix = prefix
+    `open_body` opens an object by its full key; `prefix` is the root's own, with its slash.
+    """
+
+    def __init__(
+        self, call: Caller, open_body: Callable[[str], AbstractContextManager[BodyStream]], prefix: str
+    ) -> None:
+        self._call, self._open, self._prefix = call, open_body, prefix
 
     def folder(self, tag: str) -> str:
         """Return the full key prefix of a tag's records."""
@@ -77,10 +86,15 @@ class Records:
         return None
 
     def _read(self, record: str) -> tuple[str, str]:
-        """Return key and upload id of a record; empty where it is none."""
-        answer = self._call("get_object", "s3:GetObject", record)
+        """Return key and upload id of a record; empty where it is none.
+
+        Raises:
+            StorageError: it could not be read whole, so that nobody knows.
+        """
+        with self._open(record) as stream:
+            text = stream.read() if stream.size_bytes <= _RECORD_BYTES else b""
         try:
-            said = json.loads(answer["Body"].read(64 * 1024))
+            said = json.loads(text)
             return str(said["key"]), str(said["upload_id"])
         except (ValueError, KeyError, TypeError):
             return "", ""
