@@ -41,6 +41,7 @@ class SmallS3:
         keeps_uploads: a completed upload can be completed again.
         loses_answers: the next write of these keys is done, and then the connection breaks.
         breaks_off: so many bytes of these objects are sent, and no more; with a reset where it is `resets`.
+        hides: a header, or an element, that no answer has; without Content-Length it comes in chunks.
         busy: writes of these keys are answered 503, with `retry_after`.
     """
 
@@ -55,7 +56,7 @@ class SmallS3:
         self.loses_answers: set[str] = set()
         self.breaks_off: dict[str, int] = {}
         self.busy: set[str] = set()
-        self.retry_after = "1"
+        self.retry_after, self.hides = "1", ""
         self.lock = Lock()
         handler = type("Handler", (_Handler,), {"state": self})
         self._listener = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -224,9 +225,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, _document("Error", f"<Code>{code}</Code>"))
 
     def _answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        hidden = self.state.hides
+        body = body.replace(hidden.encode(), b"Hidden") if hidden else body
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
+            if name != hidden:
+                self.send_header(name, value)
+        if hidden == "Content-Length":
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -172,6 +172,22 @@ def test_a_body_that_ends_early_is_a_mismatch() -> None:
     assert short.value.retryable
 
 
+def test_an_answer_that_lacks_what_every_s3_server_tells_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with SmallS3() as server:
+        server.put("data/x", b"x")
+        backend = S3Backend(server.root(), ACCESS, timeouts=QUICK)
+        for hidden, ask in (
+            ("Content-Length", lambda: backend.info("x")),
+            ("Content-Length", lambda: backend.open_read("x").__enter__()),
+            ("UploadId", lambda: Multipart(backend._call, "data/large")),
+            ("ETag", lambda: Multipart(backend._call, "data/large").send([b"x"], 1, 5 * MEBIBYTE)),
+        ):
+            server.hides = hidden
+            with pytest.raises(StorageError, match="gave an answer that is not S3's"):
+                ask()
+            server.hides = ""
+
+
 def test_a_conditional_put_that_loses_the_race_is_told() -> None:
     with answering(412, error_body("PreconditionFailed")) as (url, _), pytest.raises(ObjectExists):
         S3Backend(root_at(url), KEY, timeouts=QUICK)._create("put_object", "data/x", Body=b"x")

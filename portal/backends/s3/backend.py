@@ -27,7 +27,7 @@ from portal.backends.diskless import Diskless
 from portal.backends.leftovers import Leftover
 from portal.backends.s3.client import FIRST_REGION, make_client, shared_client
 from portal.backends.s3.copies import Copies
-from portal.backends.s3.errors import Asked, from_client, translated
+from portal.backends.s3.errors import Asked, check_told, from_client, translated
 from portal.backends.s3.leftovers import probes, remove_probe, temporaries
 from portal.backends.s3.listing import Listing, info_of
 from portal.backends.s3.proof import prove
@@ -311,4 +311,5 @@ class S3Backend(Diskless):
             arguments["Key"] = key
         with translated(self._asked(action, key)):
             answer: dict[str, Any] = getattr(self._client, operation)(Bucket=self.root.bucket, **arguments)
+            check_told(operation, answer)
         return answer

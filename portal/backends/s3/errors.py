@@ -53,6 +53,14 @@ _MISMATCH: Final = {
 }
 _TAKEN: Final = {"PreconditionFailed", "ConditionalRequestConflict"}
 
+#: What every server tells in its answer to an operation.
+_TOLD: Final = {
+    "head_object": "ContentLength",
+    "get_object": "ContentLength",
+    "create_multipart_upload": "UploadId",
+    "upload_part": "ETag",
+}
+
 #: Anything that looks like a signature or a token in a server's words.
 _SECRETS: Final = re.compile(r"(?i)(signature|credential|security-token|secret)(['\"]?\s*[=:]\s*)[^\s,&;<>]+")
 
@@ -90,6 +98,16 @@ def translated(asked: Asked) -> Iterator[None]:
         raise from_answer(error.response, asked) from None
     except (boto.BotoCoreError, http.HTTPError, ResponseParserError, ValueError) as error:
         raise from_client(error, asked) from None
+
+
+def check_told(operation: str, answer: Mapping[str, Any]) -> None:
+    """Refuse an answer without what all the others tell, to be `translated`.
+
+    Raises:
+        ValueError: as said.
+    """
+    if (name := _TOLD.get(operation)) is not None and name not in answer:
+        raise ValueError(f"no {name}")
 
 
 def from_answer(answer: Mapping[str, Any], asked: Asked) -> StorageError:
