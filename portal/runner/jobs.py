@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from portal.backends.base import BULK, Backend, Proof
-from portal.backends.leftovers import checksum_probe, probe_key
+from portal.backends.base import BULK, Proof
+from portal.backends.leftovers import checksum_probe
 from portal.backends.local import made_root, missing_folders
 from portal.errors import Conflict, ContentMismatch, InputError, PortalError, Refused
 from portal.lamindb.marker import LEGACY_KEY, read_marker
 from portal.lamindb.registry.ways import DATABASE_KEY
+from portal.runner.sides import look_at_source, probe, refuse_database, refuse_foreign
 from portal.services.migrations.doors import RegistryDoor
 from portal.services.migrations.ledger import Plan, ShardPlan
 from portal.services.migrations.registry_jobs import look, open_manifest, refuse_database_move
@@ -25,7 +26,6 @@ from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
 from portal.values import MARKER_KEY, StorageType
 
-_PROBE = b"storage portal probe"
 _MOST_EXAMPLES = 20
 
 
@@ -128,7 +128,8 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
     """Look at both sides and try every right a move needs. At the target a probe is written, read back and deleted.
 
     Raises:
-        Refused: the source holds a LaminDB database that cannot move along, or the target is another location's.
+        Refused: the source holds a LaminDB database that cannot move along, the target is another location's, or both
+            are one place.
         RegistryError: an attached instance cannot be reached, or says something else than the portal.
         StorageError: a side cannot be reached or a right is missing.
     """
@@ -145,12 +146,13 @@ def inspect(ends: Ends, aims: Aims) -> Inspection:
         opened(ends.target, timeouts=BULK, tag=own_tag(aims.storage_uid)) as target,
     ):
         if not moves_database and not is_repoint:
-            _refuse_database(source)
+            refuse_database(source)
         if moves_database and target.info(DATABASE_KEY) is not None:
             raise Refused(f"{target.root} holds a database of LaminDB already.", hint="Choose an empty folder.")
-        warnings = _look_at_source(source, aims.storage_uid)
-        _refuse_foreign(target, aims.target_uid or aims.storage_uid)
-        _probe(target, aims.storage_uid)
+        warnings = look_at_source(source, aims.storage_uid)
+        refuse_foreign(target, aims.target_uid or aims.storage_uid)
+        target.remove_temporaries(own_tag(aims.storage_uid))
+        probe(source, target, aims.storage_uid)
         proof = target.prove(aims.storage_uid)
     return Inspection((*told, *warnings), proof)
 
@@ -169,51 +171,6 @@ def missing_at(target: Door) -> tuple[str, ...]:
         return ()
     check_way(target)
     return missing_folders(target.root)
-
-
-def _refuse_database(source: Backend) -> None:
-    if source.info(DATABASE_KEY) is not None:
-        raise Refused(
-            f"{source.root} holds {DATABASE_KEY}, the database of a LaminDB instance.",
-            hint="Attach the instance first: then the portal knows what refers to this root. Nothing was copied.",
-        )
-
-
-def _look_at_source(source: Backend, storage_uid: str) -> tuple[str, ...]:
-    first = next(source.list_objects(), None)
-    if first is None:
-        return ("The source holds no objects.",)
-    with source.open_read(first.key) as stream:
-        stream.read(1)
-    marker = read_marker(source)
-    if marker is not None and marker.storage_uid != storage_uid:
-        return (f"The source's marker names {marker.storage_uid}, not this location; it is copied as it is.",)
-    return ()
-
-
-def _refuse_foreign(target: Backend, storage_uid: str) -> None:
-    marker = read_marker(target)
-    if marker is not None and marker.storage_uid != storage_uid:
-        raise Refused(
-            f"{target.root} is marked as the storage location {marker.storage_uid} of {marker.owner_name}.",
-            hint="Choose an empty folder. Nothing was written.",
-        )
-
-
-def _probe(target: Backend, storage_uid: str) -> None:
-    if not target.capabilities.can_write:
-        raise Refused(f"{target.root} can only be read.", hint="Choose a bucket or a folder.")
-    key = probe_key(storage_uid)
-    target.remove_probe(storage_uid)
-    target.remove_temporaries(own_tag(storage_uid))
-    try:
-        target.write(key, [_PROBE], size_bytes=len(_PROBE))
-        with target.open_read(key) as stream:
-            found = stream.read()
-    finally:
-        target.delete(key)
-    if found != _PROBE:
-        raise ContentMismatch("The target gave back other bytes than were written.", hint="Look at that server.")
 
 
 def make_plan(job: PlanJob) -> Plan:
@@ -289,7 +246,7 @@ def copy_marker(ends: Ends, storage_uid: str) -> bool:
         marker = read_marker(source)
         if marker is not None and read_marker(target) == marker:
             return True
-        _refuse_foreign(target, storage_uid)
+        refuse_foreign(target, storage_uid)
         if marker is None:
             return False
         key = MARKER_KEY if source.info(MARKER_KEY) is not None else LEGACY_KEY

@@ -1,6 +1,7 @@
 """Errors of workers travel as values, and the marker is copied once however often it is asked for."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,6 +24,7 @@ from portal.runner.jobs import (
 from portal.services.reach import Door
 from portal.transfer.segments import write_segment
 from portal.values import MARKER_KEY
+from tests.small_s3 import ACCESS, SmallS3
 
 
 @pytest.fixture
@@ -120,3 +122,25 @@ def test_what_was_rewritten_is_counted_and_only_the_first_of_it_named(tmp_path: 
     assert plan.beside == tuple(f"{key}.rewritten-abc-2" for key in keys[:20])
     assert plan.beside_count == 1_499
     assert sum(shard.object_count for shard in plan.shards) == 1_500
+
+
+@pytest.mark.parametrize("path", ["data", "data/inner"])
+def test_one_bucket_under_two_names_is_no_move(path: str) -> None:
+    with SmallS3() as server:
+        server.put("data/a.txt", b"a")
+        doors = []
+        for root in (server.root(), server.root(path, "localhost")):
+            host = urlsplit(str(root.endpoint_url)).netloc
+            doors.append(Door(root, ACCESS, None, "here", allowed_endpoints=(host, host.partition(":")[0])))
+        with pytest.raises(Refused, match="lies in"):
+            inspect(Ends(*doors), Aims("abcdefghijkl"))
+        assert list(server.objects) == ["data/a.txt"]
+
+
+def test_a_bucket_beside_the_source_is_another_place() -> None:
+    with SmallS3() as server:
+        server.put("data/a.txt", b"a")
+        server.put("data/.lamindb/_probe/abcdefghijkl", b"left by a killed check of the way here")
+        host = urlsplit(str(server.root().endpoint_url)).netloc
+        doors = [Door(server.root(path), ACCESS, None, "here", allowed_endpoints=(host,)) for path in ("data", "data2")]
+        assert inspect(Ends(*doors), Aims("abcdefghijkl")).warnings == ()
