@@ -331,6 +331,13 @@ def test_what_is_whole_and_no_record_is_removed_or_replaced(small: SmallS3, text
     assert list(small.objects) == ["data/large"]
 
 
+@pytest.mark.parametrize("size_bytes", [1000, QUICK_BYTES + 1])
+def test_the_lost_answer_to_a_write_in_bulk_leaves_an_object_of_our_own(small: SmallS3, size_bytes: int) -> None:
+    small.loses_answers = {"data/a"}
+    data = secrets.token_bytes(size_bytes)
+    assert opened(small).write("a", [data], size_bytes=size_bytes, in_bulk=True).etag == md5(data)
+
+
 def test_a_kept_upload_is_removed_when_nobody_goes_on(s3: S3Backend) -> None:
     def half() -> Iterator[bytes]:
         yield bytes(11 * MEBIBYTE)

@@ -151,8 +151,7 @@ class S3Backend(Diskless):
         check_length(key, self.capabilities.max_key_bytes)
         full = self._prefix + key
         # A look of minutes ago is trusted for small objects only: there are many, and they are soon written.
-        in_bulk = in_bulk and size_bytes <= QUICK_BYTES
-        if not in_bulk:
+        if not in_bulk or size_bytes > QUICK_BYTES:
             self._refuse_taken(key)
         if size_bytes > self._options.single_bytes:
             return self._write_parts(key, chunks, size_bytes, hashes_parts=not compares_md5)
