@@ -5,11 +5,13 @@ import errno
 import os
 import socket
 import time
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from portal.backends.local import LocalBackend, create_local_root, writing
+from portal.backends.local.listing import as_info
 from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists, StorageError
 from portal.values import Root, StorageType
 
@@ -224,3 +226,12 @@ def test_a_folder_of_temporaries_that_somebody_removed_is_made_again(local: Loca
     local.write("b", [b"2"], size_bytes=1, in_bulk=True)
     assert local.flush() == {}
     assert (folder / "b").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize(("seconds", "year"), [(2**40, 9999), (-(2**40), 1), (2**62, 9999)])
+def test_a_time_that_no_calendar_has_is_the_nearest_that_one_has(seconds: int, year: int) -> None:
+    found = as_info("a", os.stat_result((0o100644, 1, 1, 1, 0, 0, 5, 0, seconds, 0)))
+    assert found is not None
+    assert found.modified_at is not None
+    for hours in (-12, 14):
+        assert found.modified_at.astimezone(timezone(timedelta(hours=hours))).year == year

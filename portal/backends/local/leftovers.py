@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, Literal
 
 from portal.backends.base import TEMPORARY_FOLDER
 from portal.backends.leftovers import PROBE_FOLDER, Leftover
 from portal.backends.local.errors import translated
+from portal.backends.local.listing import changed_at
 from portal.backends.local.paths import Tree
 from portal.errors import ObjectNotFound
 
@@ -28,4 +28,4 @@ def leftovers(tree: Tree) -> Iterator[Leftover]:
             for entry in sorted(islice(os.listdir(folder), _MOST)):
                 with suppress(FileNotFoundError):
                     status = os.stat(entry, dir_fd=folder, follow_symlinks=False)
-                    yield Leftover(kind, entry, datetime.fromtimestamp(status.st_mtime, UTC))
+                    yield Leftover(kind, entry, changed_at(status))

@@ -26,6 +26,10 @@ Skip = Callable[[str, str], None]
 #: Each level holds one descriptor open; processes may usually have 1,024.
 _DEEPEST: Final = 256
 
+#: The ends of the calendar, a day apart from them: people see times in their own zones.
+_FIRST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(9999, 12, 30, tzinfo=UTC)
+
 
 class Walk:
     """One pass over a tree. Not shared between threads. `most_held`: so many names are held in memory."""
@@ -175,8 +179,11 @@ def as_info(key: str, status: os.stat_result) -> ObjectInfo | None:
 
 
 def changed_at(status: os.stat_result) -> datetime:
-    """Return the time of a file's last change."""
-    return datetime.fromtimestamp(status.st_mtime, UTC)
+    """Return the time of a file's last change; the nearest there is where a disk tells one beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(status.st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _FIRST if status.st_mtime < 0 else _LAST
 
 
 def _name_fault(key: str) -> str | None:
