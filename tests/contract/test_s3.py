@@ -10,6 +10,7 @@ import pytest
 
 from portal.backends.base import INTERACTIVE, S3Access, Timeouts
 from portal.backends.s3 import S3Backend, detect_region
+from portal.backends.s3.errors import _busy
 from portal.backends.s3.uploads import Multipart, UploadOptions, pieces
 from portal.errors import (
     AccessRefused,
@@ -149,6 +150,11 @@ def test_a_busy_server_says_when_to_come_back() -> None:
     with answering(503, error_body("SlowDown"), {"Retry-After": "7"}) as (url, _), pytest.raises(StorageError) as busy:
         keys(S3Backend(root_at(url), KEY, timeouts=QUICK))
     assert (busy.value.retryable, busy.value.retry_after_seconds) == (True, 7)
+
+
+@pytest.mark.parametrize("after", ["\u00b2", "9" * 400, "9" * 5000, "-1", "soon"])
+def test_a_time_to_come_back_that_makes_no_sense_is_none(after: str) -> None:
+    assert _busy({"retry-after": after}, 503, None).retry_after_seconds is None
 
 
 def test_secrets_are_taken_out_of_the_servers_words() -> None:

@@ -53,6 +53,9 @@ _MISMATCH: Final = {
 }
 _TAKEN: Final = {"PreconditionFailed", "ConditionalRequestConflict"}
 
+#: A Retry-After in seconds that makes sense.
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
+
 #: What every server tells in its answer to an operation.
 _TOLD: Final = {
     "head_object": "ContentLength",
@@ -212,7 +215,7 @@ def _busy(headers: Mapping[str, str], status: int, said: str | None) -> StorageE
         "The server is busy." if status in {0, 429, 503} else "The server failed on its side.",
         hint="Try again later.",
         retryable=True,
-        retry_after_seconds=int(after) if after.isdigit() else None,
+        retry_after_seconds=int(after) if _SECONDS.fullmatch(after) else None,
         server_message=said,
     )
 

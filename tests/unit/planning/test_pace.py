@@ -32,6 +32,12 @@ def test_the_server_decides_the_least_wait() -> None:
     assert next_wait_seconds(error, 1, 0.0) == 90
 
 
+@pytest.mark.parametrize("asked_seconds", [365 * 86_400, 10**400], ids=["a year", "for ever"])
+def test_no_server_sends_a_worker_to_sleep_for_long(asked_seconds: int) -> None:
+    error = StorageError("Slow down.", retryable=True, retry_after_seconds=asked_seconds)
+    assert next_wait_seconds(error, 1, 0.0) == RetryPolicy().max_asked_seconds == 300
+
+
 def test_no_rate_no_estimate() -> None:
     assert estimate([Sample(0, 0, 0)], 10, 100) is None
     assert estimate([Sample(0, 0, 0), Sample(5, 0, 0)], 10, 100) is None
