@@ -5,6 +5,7 @@ import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -270,6 +271,23 @@ def test_parts_grow_so_that_ten_thousand_suffice() -> None:
 )
 def test_content_is_cut_into_full_parts_and_what_is_left(chunks: list[bytes], sizes: list[int]) -> None:
     assert [len(piece.body) for piece in pieces(chunks, 10)] == sizes
+
+
+@pytest.mark.parametrize("following", [{"NextPartNumberMarker": 1}, {"NextPartNumberMarker": 0}, {}])
+def test_parts_that_are_listed_in_circles_are_an_error(following: dict[str, int]) -> None:
+    asked: list[str] = []
+
+    def call(operation: str, action: str, key: str, **arguments: object) -> dict[str, Any]:
+        asked.append(operation)
+        return (
+            {"Parts": [{"PartNumber": 1, "ETag": '"e"'}, {}], "IsTruncated": True, **following}
+            if len(asked) < 9
+            else {}
+        )
+
+    with pytest.raises(StorageError, match="not how to go on"):
+        Multipart(call, "large", "upload")
+    assert len(asked) <= 2
 
 
 def test_an_upload_of_a_killed_writer_is_aborted_by_its_tag(s3: S3Backend) -> None:

@@ -207,17 +207,19 @@ def _list_parts(call: Caller, key: str, upload_id: str) -> dict[int, str]:
     """Return the ETags of the parts a server has.
 
     Raises:
-        StorageError: the server knows no such upload any more.
+        StorageError: the server knows no such upload any more, or says that there are more but not how to go on.
     """
     found: dict[int, str] = {}
-    marker: dict[str, Any] = {}
-    while True:
+    last, is_more = 0, True
+    while is_more:
+        marker = {"PartNumberMarker": last} if last else {}
         page = call("list_parts", "s3:ListMultipartUploadParts", key, UploadId=upload_id, **marker)
-        found.update({part["PartNumber"]: part["ETag"].strip('"') for part in page.get("Parts", [])})
-        following = page.get("NextPartNumberMarker")
-        if not page.get("IsTruncated") or not following:
-            return found
-        marker = {"PartNumberMarker": following}
+        found.update({part.get("PartNumber", 0): part.get("ETag", "").strip('"') for part in page.get("Parts", [])})
+        before, last = last, int(page.get("NextPartNumberMarker") or 0)
+        is_more = bool(page.get("IsTruncated"))
+        if is_more and last <= before:
+            raise StorageError(f"The server says that there are more parts of {key}, but not how to go on.")
+    return found
 
 
 def abort_upload(call: Caller, key: str, upload_id: str) -> None:
