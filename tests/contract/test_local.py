@@ -5,14 +5,16 @@ import errno
 import os
 import socket
 import time
+from collections.abc import Iterator
 from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
 
+from portal.backends.base import CHUNK_BYTES
 from portal.backends.local import LocalBackend, create_local_root, writing
 from portal.backends.local.listing import as_info
-from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists, StorageError
+from portal.errors import AccessRefused, BucketNotFound, NameRefused, ObjectExists, OutOfSpace, StorageError
 from portal.values import Root, StorageType
 
 
@@ -235,3 +237,43 @@ def test_a_time_that_no_calendar_has_is_the_nearest_that_one_has(seconds: int, y
     assert found.modified_at is not None
     for hours in (-12, 14):
         assert found.modified_at.astimezone(timezone(timedelta(hours=hours))).year == year
+
+
+@pytest.mark.parametrize("size_bytes", [5, CHUNK_BYTES + 1])
+def test_a_quota_that_is_told_when_a_file_is_closed_leaves_nothing(
+    local: LocalBackend, folder: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int
+) -> None:
+    close = os.close
+
+    def full(descriptor: int) -> None:
+        is_temporary = "/.lamindb/_portal/test/" in str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        close(descriptor)
+        if is_temporary:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    def chunks() -> Iterator[bytes]:
+        yield bytes(size_bytes)
+        if size_bytes > CHUNK_BYTES:
+            raise OutOfSpace("The disk is full.")
+
+    monkeypatch.setattr(os, "close", full)
+    with pytest.raises(OutOfSpace):
+        local.write("a", chunks(), size_bytes=size_bytes, in_bulk=True)
+    monkeypatch.undo()
+    assert local.flush() == {}
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_where_there_are_no_links_nothing_is_overwritten_and_nothing_stays(
+    local: LocalBackend, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    local.write("a", [b"ours"], size_bytes=4)
+    with pytest.raises(ObjectExists):
+        writing.write_file(local._tree, ["a"], [b"else"], 4, "test")
+    local.close()
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*")} == {"a", ".lamindb"}
+    assert (folder / "a").read_bytes() == b"ours"

@@ -56,14 +56,21 @@ class Batch:
         key, name = "/".join(parts), secrets.token_hex(16)
         with translated(key, action="write"):
             folder, descriptor = self._create(name)
+        is_open = True
         try:
             fill(descriptor, chunks, size_bytes, key)
             status = os.fstat(descriptor)
+            is_open = False
+            # A file system may tell only now that there was no room.
+            with translated(key, action="write"):
+                os.close(descriptor)
         except BaseException:
-            os.unlink(name, dir_fd=folder)
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            if is_open:
+                with suppress(OSError):
+                    os.close(descriptor)
             raise
-        finally:
-            os.close(descriptor)
         with self._lock:
             self._waiting.append(_Waiting(tuple(parts), name))
         return status

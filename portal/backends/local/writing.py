@@ -1,7 +1,7 @@
 """Writes files so that a reader sees the whole file or none, and never one over another.
 
 The bytes go to a temporary file on the same file system (`.lamindb/_portal/<tag>/`), are synced, and get their name by
-`link`, which fails when the name is taken. Where links are unknown (FAT, some FUSE) a lock file and a look stand in.
+`link`, which fails when the name is taken. Where links are unknown (FAT, some FUSE) a locked folder and a look do.
 """
 
 import ctypes
@@ -77,7 +77,9 @@ def _temporary(tree: Tree, tag: str, key: str) -> Iterator[tuple[int, str, int]]
     try:
         yield folder, name, descriptor
     finally:
-        os.close(descriptor)
+        # What it could tell is known since the sync, or of no matter any more.
+        with suppress(OSError):
+            os.close(descriptor)
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder)
         os.close(folder)
@@ -155,8 +157,8 @@ def create(folder: int, name: str, target: int, final: str) -> None:
 
 
 def _create_locked(folder: int, name: str, target: int, final: str) -> None:
-    """Do the same without links. Only writers of the portal take the lock: others could slip in unseen."""
-    lock = os.open("../.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666, dir_fd=folder)
+    """Do the same without links. Only the portal's writers on this host take the lock: others could slip in unseen."""
+    lock = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if exists(target, final):
