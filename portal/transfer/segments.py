@@ -7,7 +7,8 @@ import gzip
 import heapq
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -77,13 +78,21 @@ def write_lines(path: str, lines: Iterable[bytes]) -> Segment:
 
 
 def read_plan(path: str) -> Iterator[PlannedObject]:
-    """Yield the lines of a plan segment."""
-    return (decode_planned(line) for line in read_lines(path))
+    """Yield the lines of a plan segment.
+
+    Raises:
+        ContentMismatch: the file is damaged or cut off.
+    """
+    return _decoded(path, decode_planned)
 
 
 def read_results(path: str) -> Iterator[ObjectResult]:
-    """Yield the lines of a result segment."""
-    return (decode_result(line) for line in read_lines(path))
+    """Yield the lines of a result segment.
+
+    Raises:
+        ContentMismatch: the file is damaged or cut off.
+    """
+    return _decoded(path, decode_result)
 
 
 def digest_of(path: str) -> str:
@@ -148,9 +157,25 @@ def read_lines(path: str) -> Iterator[bytes]:
     """
     try:
         with gzip.open(path, "rb") as file:
+            # To gzip a file without any byte is a whole one.
+            if not Path(path).stat().st_size:
+                raise _damaged(path)
             yield from file
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ContentMismatch(f"The segment {path} is damaged.", hint="Plan the migration again.") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(path) from error
+
+
+def _decoded(path: str, decode: Callable[[bytes], Record]) -> Iterator[Record]:
+    try:
+        for line in read_lines(path):
+            yield decode(line)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # The checksum of a damaged file comes behind its lines.
+        raise _damaged(path) from error
+
+
+def _damaged(path: str) -> ContentMismatch:
+    return ContentMismatch(f"The segment {path} is damaged.", hint="Plan the migration again.")
 
 
 def _ranked(paths: Iterable[str], rank: int) -> Iterator[tuple[int, ObjectResult]]:

@@ -1,5 +1,6 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,27 @@ def test_a_damaged_segment_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ContentMismatch, match="damaged"):
         list(read_plan(str(path)))
+
+
+@pytest.mark.parametrize("kind", [PlannedObject, ObjectResult])
+def test_a_segment_that_is_damaged_anywhere_is_told_in_words(tmp_path: Path, kind: type) -> None:
+    path = tmp_path / "segment.gz"
+    if kind is PlannedObject:
+        write_segment(str(path), [PlannedObject(sha256(b"%d" % number).hexdigest(), number) for number in range(100)])
+        read: Callable[[str], Iterator[object]] = read_plan
+    else:
+        results = [ObjectResult(sha256(b"%d" % number).hexdigest(), number, Outcome.COPIED) for number in range(100)]
+        write_segment(str(path), results)
+        read = read_results
+    whole = path.read_bytes()
+    # What comes before says when and by which system it was packed.
+    for at in range(10, len(whole), 37):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(ContentMismatch, match="damaged"):
+            list(read(str(path)))
+    path.write_bytes(b"")
+    with pytest.raises(ContentMismatch, match="damaged"):
+        list(read(str(path)))
 
 
 def test_the_latest_pass_decides_and_keys_stay_in_order(tmp_path: Path) -> None:
