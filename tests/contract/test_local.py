@@ -230,6 +230,24 @@ def test_a_folder_of_temporaries_that_somebody_removed_is_made_again(local: Loca
     assert (folder / "b").read_bytes() == b"2"
 
 
+def test_a_link_that_stops_leading_anywhere_while_its_folder_is_listed_hides_nothing_else(
+    local: LocalBackend, folder: Path
+) -> None:
+    (folder / "sub").mkdir()
+    for name in ("a", "c", "sub/file"):
+        (folder / name).write_bytes(b"x")
+    for name in ("b", "bb"):
+        (folder / name).symlink_to("sub/file")
+    found = local.list_objects()
+    assert next(found).key == "a"
+    (folder / "sub/file").unlink()
+    (folder / "sub").rmdir()
+    (folder / "sub").write_bytes(b"now a file")
+    (folder / "bb").unlink()
+    (folder / "bb").symlink_to(".")
+    assert [each.key for each in found] == ["c"]
+
+
 @pytest.mark.parametrize(("seconds", "year"), [(2**40, 9999), (-(2**40), 1), (2**62, 9999)])
 def test_a_time_that_no_calendar_has_is_the_nearest_that_one_has(seconds: int, year: int) -> None:
     found = as_info("a", os.stat_result((0o100644, 1, 1, 1, 0, 0, 5, 0, seconds, 0)))

@@ -8,7 +8,7 @@ are sorted on disk (`entries.py`).
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
@@ -82,7 +82,12 @@ class Walk:
         if len(above) > _DEEPEST:
             self._skip(folder, f"It lies more than {_DEEPEST} folders deep.")
             return
-        with suppress(ObjectNotFound), translated(folder, action="list"), self._opened(folder) as opened:
+        with ExitStack() as stack, translated(folder, action="list"):
+            try:
+                with translated(folder, action="list"):
+                    opened = stack.enter_context(self._opened(folder))
+            except ObjectNotFound:
+                return  # it vanished since the one above was read
             status = os.fstat(opened)
             here = (status.st_dev, status.st_ino)
             if here in above:
@@ -159,7 +164,7 @@ class Walk:
             if entry.is_link:
                 return link_info(self._tree, entry.key)
             status = os.stat(entry.name, dir_fd=opened, follow_symlinks=False)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return as_info(entry.key, status)
 
@@ -167,6 +172,8 @@ class Walk:
 def link_info(tree: Tree, key: str) -> ObjectInfo | None:
     """Return what a link inside the root leads to, under the link's own key; None when it is no file."""
     parts = tree.real_parts(key.split("/"))
+    if not parts:
+        return None  # the root itself
     with tree.opened(parts[:-1]) as opened:
         return as_info(key, os.stat(parts[-1], dir_fd=opened, follow_symlinks=False))
 
