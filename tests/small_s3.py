@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404)
             return
         size = str(len(self.state.objects[key]))
-        self._answer(200, **{"Content-Length": size, "ETag": f'"{self.state.etags[key]}"'})
+        self._answer(200, b"", **{"Content-Length": size, "ETag": f'"{self.state.etags[key]}"'})
 
     def do_GET(self) -> None:
         key, query = self._heard()
