@@ -68,8 +68,10 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; it stays."""
-        self._write_held()
-        os.close(self._file)
+        try:
+            self._write_held()
+        finally:
+            os.close(self._file)
 
     def _write_held(self) -> None:
         with self._lock:

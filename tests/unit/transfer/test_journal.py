@@ -1,6 +1,10 @@
 """What a shard's journal still knows after its worker was killed."""
 
+import errno
+import os
 from pathlib import Path
+
+import pytest
 
 from portal.planning.outcomes import ObjectResult, Outcome
 from portal.transfer.journal import Journal
@@ -32,3 +36,19 @@ def test_what_is_about_to_be_published_is_noted_before(tmp_path: Path) -> None:
     killed.stream("b", "1" * 64)
     killed.disown("b")
     assert (Journal(path).streamed("a"), Journal(path).streamed("b")) == ("0" * 64, None)
+
+
+def test_a_journal_that_finds_no_room_at_its_end_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(str(tmp_path / "1.journal"))
+    journal.finish(copied("small", 4096))
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        journal.close()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(journal._file)
