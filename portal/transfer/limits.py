@@ -29,10 +29,11 @@ class Limits:
 
 def write_limits(path: str, limits: Limits) -> None:
     """Write the file; a reader sees the old one or the new one, whole."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(f"{path}.{os.getpid()}.tmp")
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(asdict(limits)))
-    temporary.replace(path)
+    temporary.replace(final)
 
 
 def read_limits(path: str, otherwise: Limits) -> Limits:

@@ -215,3 +215,16 @@ def test_limits_that_make_no_sense_leave_those_before(tmp_path: Path, text: str)
     path = tmp_path / "limits.json"
     path.write_text(text)
     assert read_limits(str(path), Limits(concurrency=3)) == Limits(concurrency=3)
+
+
+def test_what_a_kill_leaves_of_new_limits_has_the_name_of_a_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_limits(str(tmp_path / "limits.json"), Limits())
+    (left,) = tmp_path.iterdir()
+    assert (left.name[0], left.suffix) == (".", ".tmp")
