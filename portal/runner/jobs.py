@@ -24,6 +24,7 @@ from portal.services.reach import Door, check_way, opened
 from portal.transfer.scan import SHARD_LIMITS, Earlier, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import latest_results
 from portal.transfer.shards import PlannedShard, shard_files, write_plan
+from portal.transfer.work import ledger_fault
 from portal.values import MARKER_KEY, StorageType
 
 _MOST_EXAMPLES = 20
@@ -122,6 +123,9 @@ def guarded(call: Callable[..., Any], *arguments: Any) -> Answer:
         return Answer(call(*arguments))
     except PortalError as error:
         return Answer(None, error.message, error.hint or "", isinstance(error, Refused | Conflict | InputError))
+    except OSError as error:
+        fault = ledger_fault(error)
+        return Answer(None, fault.message, fault.hint or "")
 
 
 def inspect(ends: Ends, aims: Aims) -> Inspection:

@@ -230,14 +230,14 @@ def run_shard(job: ShardJob, path: str, step: Callable[[Control], tuple[Sequence
     except PortalError as error:
         control.halt(error)
     except OSError as error:
-        control.halt(_ledger_fault(error))
+        control.halt(ledger_fault(error))
     except Stopped:
         pass
     control.finish()
     return _result(job, results, segment, control.error, round((monotonic() - started) * 1000))
 
 
-def _ledger_fault(error: OSError) -> StorageError:
+def ledger_fault(error: OSError) -> StorageError:
     """Return the error for a plan, journal or segment that cannot be read or written; roots have their own errors."""
     return StorageError(
         f"The portal's ledger cannot be read or written: {error.strerror or error}.",

@@ -1,5 +1,7 @@
 """Errors of workers travel as values, and the marker is copied once however often it is asked for."""
 
+import errno
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,6 +57,12 @@ def test_an_error_comes_back_as_words_and_tells_whether_it_is_final() -> None:
     answer = guarded(fail, Refused("No.", hint="Never."))
     assert (answer.error, answer.hint, answer.is_refused) == ("No.", "Never.", True)
     assert guarded(fail, WrongRegion("Elsewhere.", region=None)).is_refused is False
+
+
+def test_a_full_disk_under_the_ledger_is_said_in_words() -> None:
+    answer = guarded(fail, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert answer.error == "The portal's ledger cannot be read or written: No space left on device."
+    assert (answer.hint[:9], answer.is_refused) == ("Make room", False)
 
 
 def test_a_marker_is_copied_as_it_is_and_a_second_time_changes_nothing(tmp_path: Path, ends: Ends) -> None:
