@@ -4,7 +4,7 @@ Both come in the order of keys, so memory does not grow with either. A folder ar
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from portal.errors import StorageError
@@ -55,11 +55,11 @@ class Manifest:
     """A cursor over what is wanted; ask it for every key of the listing, in order.
 
     Attributes:
-        missing: what was passed without an object, since it was last emptied by the caller.
+        miss: is told of each that was passed without an object.
     """
 
     wanted: Iterator[Wanted]
-    missing: list[Wanted] = field(default_factory=list)
+    miss: Callable[[Wanted], object] = lambda _: None
     _next: Wanted | None = None
     _open: list[_Open] = field(default_factory=list)
     _before: bytes = b""
@@ -83,7 +83,7 @@ class Manifest:
             elif wanted.key == key:
                 exact = wanted
             else:
-                self.missing.append(wanted)
+                self.miss(wanted)
         self._close(key)
         for folder in self._open:
             folder.object_count += 1
@@ -97,7 +97,7 @@ class Manifest:
             if wanted.is_folder:
                 self._open.append(_Open(wanted))
             else:
-                self.missing.append(wanted)
+                self.miss(wanted)
         while self._open:
             self._leave(self._open.pop())
 
@@ -107,7 +107,7 @@ class Manifest:
 
     def _leave(self, folder: _Open) -> None:
         if folder.object_count == 0:
-            self.missing.append(folder.wanted)
+            self.miss(folder.wanted)
 
     def _peek(self) -> Wanted | None:
         if not self._is_begun:

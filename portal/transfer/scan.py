@@ -205,12 +205,13 @@ def _referenced(
     Without a manifest the actions pass as they are.
     """
     manifest = options.manifest
+    if manifest is not None:
+        manifest.miss = lambda wanted: counter.miss(f"{wanted.place} ({wanted.artifact_uid})", wanted.size_bytes or 0)
     for entry, action in decided:
         if manifest is None or entry is None:
             yield action
             continue
         wanted = manifest.reference_of(entry.key)
-        _take_missing(manifest, counter)
         if wanted is None:
             yield _unreferenced(action, options, counter)
         else:
@@ -218,13 +219,6 @@ def _referenced(
             yield _with_hash(_although_nested(entry, action), wanted)
     if manifest is not None:
         manifest.finish()
-        _take_missing(manifest, counter)
-
-
-def _take_missing(manifest: Manifest, counter: Counter) -> None:
-    for wanted in manifest.missing:
-        counter.miss(f"{wanted.place} ({wanted.artifact_uid})", wanted.size_bytes or 0)
-    manifest.missing.clear()
 
 
 def _unreferenced(action: Action | None, options: ScanOptions, counter: Counter) -> Action | None:

@@ -1,5 +1,7 @@
 """What registries refer to, merged with a listing."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,13 +17,29 @@ def in_order(*wanted: Wanted) -> list[Wanted]:
 
 def walk(wanted: list[Wanted], keys: list[str]) -> tuple[dict[str, str | None], list[str]]:
     """Return for each key the place that refers to it, and the places that are missing."""
-    manifest = Manifest(iter(wanted))
+    missing = list[str]()
+    manifest = Manifest(iter(wanted), lambda one: missing.append(one.place))
     found = {}
     for key in sorted(keys, key=key_order):
         reference = manifest.reference_of(key)
         found[key] = reference.place if reference else None
     manifest.finish()
-    return found, [one.place for one in manifest.missing]
+    return found, missing
+
+
+def test_what_is_missing_is_told_one_by_one_and_not_kept() -> None:
+    given = 0
+
+    def wanted() -> Iterator[Wanted]:
+        nonlocal given
+        for given in range(1, 1001):
+            yield Wanted(f"k{given:04}", False)
+
+    ahead = list[int]()
+    manifest = Manifest(wanted(), lambda one: ahead.append(given - int(one.key[1:])))
+    manifest.reference_of("k0500")
+    manifest.finish()
+    assert (len(ahead), max(ahead)) == (999, 1)
 
 
 def test_a_file_is_referenced_by_its_key_alone() -> None:
