@@ -22,10 +22,6 @@ TEMPORARY_FOLDER: Final = f"{MANAGED_FOLDER}/_portal"
 #: How many bytes one chunk of a stream has where a backend chooses.
 CHUNK_BYTES: Final = 1024 * 1024
 
-#: Uploads of larger objects go in parts of this size, so many at a time; what is under way is held in memory.
-PART_BYTES: Final = 8 * 1024 * 1024
-PARTS_AT_ONCE: Final = 3
-
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
-from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE
+from portal.backends.base import CHUNK_BYTES
+from portal.backends.parts import PARTS_AT_ONCE, part_size
 
 #: What a worker's threads hold at most of objects under way.
 ROOM_BYTES: Final = 48 * 1024 * 1024
@@ -35,4 +36,4 @@ class Room:
 
 def held_bytes(size_bytes: int) -> int:
     """Return what moving one object holds: all of a small one, a few parts of a large one."""
-    return max(CHUNK_BYTES, min(size_bytes, PARTS_AT_ONCE * PART_BYTES))
+    return max(CHUNK_BYTES, min(size_bytes, PARTS_AT_ONCE * part_size(size_bytes)))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from portal.backends.base import PART_BYTES
+from portal.backends.parts import PART_BYTES
 from portal.transfer.jobs import ShardEnd
 from tests.faults.draw import drawn
 from tests.faults.proxy import FaultProxy

@@ -6,13 +6,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE
+from portal.backends.base import CHUNK_BYTES
+from portal.backends.parts import PART_BYTES, PARTS_AT_ONCE, part_size
 from portal.errors import ContentMismatch, StorageError
-
-#: AWS allows 10,000 parts of at least 5 MiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
-MOST_PARTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class UploadOptions:
 
     def part_size(self, size_bytes: int) -> int:
         """Return the size of the parts of an object, in bytes."""
-        return max(self.part_bytes, -(-size_bytes // MOST_PARTS))
+        return part_size(size_bytes, self.part_bytes)
 
 
 class Caller(Protocol):

@@ -1,6 +1,8 @@
 import threading
 
-from portal.backends.base import CHUNK_BYTES, PART_BYTES, PARTS_AT_ONCE
+from portal.backends.base import CHUNK_BYTES
+from portal.backends.parts import PART_BYTES, PARTS_AT_ONCE
+from portal.backends.s3.uploads import UploadOptions
 from portal.transfer.room import Room, held_bytes
 
 MIB = 1024 * 1024
@@ -9,7 +11,11 @@ MIB = 1024 * 1024
 def test_a_small_object_is_held_whole_and_of_a_large_one_some_parts() -> None:
     assert held_bytes(0) == CHUNK_BYTES
     assert held_bytes(3 * MIB) == 3 * MIB
-    assert held_bytes(1024**4) == PARTS_AT_ONCE * PART_BYTES
+    assert held_bytes(1024**3) == PARTS_AT_ONCE * PART_BYTES
+    for size_bytes in (200 * 10**9, 5 * 1024**4):
+        assert (
+            held_bytes(size_bytes) == PARTS_AT_ONCE * UploadOptions().part_size(size_bytes) > PARTS_AT_ONCE * PART_BYTES
+        )
 
 
 def test_what_finds_no_room_waits_until_there_is_some() -> None:
