@@ -16,6 +16,7 @@ from portal.models import Connection, Host, Migration
 from portal.planning.roots import parse_root
 from portal.planning.schedules import opens_at
 from portal.planning.states import MOVES, Event, MigrationState, move
+from portal.planning.watches import stopped
 from portal.runner import hanging, stops
 from portal.runner.jobs import Answer, Ends, guarded
 from portal.runner.tools import Tools
@@ -117,6 +118,9 @@ class Held:
         row, before = self.migration, self.migration.state
         row.state = move(MigrationState(before), event).value
         row.message, row.hint = message, hint
+        watch = (row.plan or {}).get("watch")
+        if watch and row.state not in WAITING:
+            self.note(watch=stopped(watch, self.work.now))
         after = {"state": row.state, **(facts or {})} | ({"message": message} if message else {})
         record(self.work, f"migration.{MOVE_WORDS[event]}", row, Change({"state": before}, after))
 

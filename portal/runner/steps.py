@@ -70,25 +70,34 @@ def _fulfil(drive: Drive, facts: Facts) -> bool:
         held.migration.wish = ""
         if event not in MOVES[facts.state]:
             return True
-        held.move(event)
-        _prepare(held, event)
+        kind = _kind_of_retry(held) if event is _E.RETRY else ""
+        held.move(event, facts={"kind": kind} if kind else None)
+        _prepare(held, event, kind)
     return True
 
 
-def _prepare(held: Held, event: Event) -> None:
-    """Set what the state after a person's move works on."""
+def _kind_of_retry(held: Held) -> str:
+    """Return what a retry takes: the `rest` of a pass that stopped, `chosen` objects, what `changes`, or `all` open."""
+    if _has_open_shards(held):
+        return "rest"
+    if ledger.has_chosen(held.work.session, held.migration.id):
+        return "chosen"
+    return "changes" if held.migration.state == _S.READY else "all"
+
+
+def _prepare(held: Held, event: Event, kind: str) -> None:
+    """Set what the state after a person's move works on; `kind` of a retry."""
     row = held.migration
     plan = row.plan or {}
     if event is _E.START:
         row.started_at = held.work.now
     elif event is _E.RETRY:
         held.note(deltas=0)
-        if _has_open_shards(held):
+        if kind == "rest":
             forgive(held, FORWARD, row.pass_number)
         else:
             row.pass_number += 1
-            is_alone = ledger.has_chosen(held.work.session, row.id)
-            held.note(chosen_pass=row.pass_number if is_alone else None)
+            held.note(chosen_pass=row.pass_number if kind == "chosen" else None)
     elif event is _E.CUT_OVER:
         held.note(fence_rounds=0)
         if _has_open_shards(held):

@@ -325,9 +325,11 @@ def test_outside_its_hours_a_copy_waits_by_itself_and_heeds_wishes(
         migrations.set_times(work, uid, Times(None, "20:00-06:00", "UTC"))
     drive_at(moves, noon)
     assert (moves.state(uid), moves.row_lease(uid)) == (State.VERIFYING, None)
+    before = (moves.view(uid).plan or {})["watch"]["seconds"]
     drive_at(moves, noon + timedelta(hours=8))
     assert moves.state(uid) is State.READY
     assert [action for action, _ in story_of(moves, uid)][-3:] == ["waiting", "went-on", "verified"]
+    assert (moves.view(uid).plan or {})["watch"]["seconds"] - before < 3600, "hours in which it waited are not counted"
 
 
 @ON_SQLITE
@@ -345,6 +347,24 @@ def test_a_waiting_copy_can_be_cancelled_and_its_hours_be_taken_off(
         migrations.set_times(work, uid, Times())
     moves.drive()
     assert moves.state(uid) is State.READY
+
+
+@ON_SQLITE
+def test_hours_in_which_people_think_are_not_counted_as_copying(moves: Moves, source: Path, local_base: Path) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.start(work, uid)
+    moves.drive_until(State.VERIFYING)
+    moves.wish(migrations.pause, uid)
+    with moves.portal.write_as("ada") as work:
+        migrations.resume(work, uid)
+    drive_at(moves, datetime.now(UTC) + timedelta(hours=8))
+    view = moves.view(uid)
+    assert view.state is State.READY
+    watch = (view.plan or {})["watch"]
+    assert watch["since"] is None
+    assert watch["seconds"] < 3600
+    assert (view.plan or {})["passes"][0]["seconds"] < 3600
 
 
 @ON_SQLITE
