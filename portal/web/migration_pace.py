@@ -11,6 +11,7 @@ from portal.planning.estimates import words_for_range
 from portal.planning.states import MigrationState
 from portal.planning.throttle import words_for_bandwidth
 from portal.services.migrations import MigrationPage, MigrationView
+from portal.services.migrations.waiting import waits_until
 from portal.web.filters import format_bytes, format_count, format_duration, format_when
 
 _S = MigrationState
@@ -39,10 +40,13 @@ def words_for_moment(at: datetime, view: MigrationView, now: datetime) -> str:
 
 def waiting(page: MigrationPage) -> str:
     """Return until when the move waits by itself; empty where it does not."""
-    until = page.view.waits_until
-    if until is None or until <= page.now:
-        return ""
-    return f"Waits until {words_for_moment(until, page.view, page.now)}"
+    return waiting_words(page.view, page.now)
+
+
+def waiting_words(view: MigrationView, now: datetime) -> str:
+    """Return until when a move waits by itself; empty where it does not."""
+    until = waits_until(view, now)
+    return f"Waits until {words_for_moment(until, view, now)}" if until else ""
 
 
 def schedule(view: MigrationView, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from portal.planning.certificates import evidence_words
 from portal.planning.estimates import guess
 from portal.planning.states import MOVES, SWITCHED, WORKING, Event, MigrationState
-from portal.services.migrations import MigrationPage
+from portal.services.migrations import MigrationPage, MigrationView
 from portal.services.migrations.certificate import has_certificate
 from portal.web import migration_pace
 from portal.web.filters import format_count, format_duration
@@ -79,10 +79,12 @@ def poll_seconds(page: MigrationPage) -> int | None:
     """Return how often the page asks again; None when nothing will change any more."""
     if page.view.state.is_final:
         return None
-    if migration_pace.waiting(page):
-        return 30
-    is_busy = bool(page.view.wish) or page.view.state in WORKING or page.view.state is _S.DRAFT
-    return 2 if is_busy else 30
+    return 2 if is_busy(page.view) and not migration_pace.waiting(page) else 30
+
+
+def is_busy(view: MigrationView) -> bool:
+    """Tell whether a runner is at work, or about to be."""
+    return bool(view.wish) or view.state in WORKING or view.state is _S.DRAFT
 
 
 def is_under_way(page: MigrationPage) -> bool:

@@ -82,7 +82,7 @@ def show(uid: str) -> Response:
     has_changed = request.args.get("seen") != _mark(page)
     context = _context(page) | errors_context(page.errors, ExceptionQuery(), MultiDict())
     response = htmx.render("migrations/show.html", "migrations/_fragment.html", has_changed=has_changed, **context)
-    if htmx.wants_fragment() and request.args.get("errors", "") != errors_mark(page.errors):
+    if htmx.wants_fragment() and request.args.get("errors", "") != context["errors_mark"]:
         return htmx.tell(response, "errors-changed")
     return response
 
@@ -105,7 +105,7 @@ def _context(page: MigrationPage) -> dict[str, Any]:
         "mark": _mark(page),
         "words": migration_words,
         "pace": migration_pace,
-        "errors_mark": errors_mark(page.errors),
+        "errors_mark": errors_mark(page.view, page.errors),
         "protocol": migration_protocol,
         "Event": Event,
         "State": MigrationState,

@@ -102,8 +102,16 @@ def test_objects_that_need_a_look_are_found_and_tried_again_alone(ada: Page, sce
     assert not scrolls_sideways(narrow)
     assert axe_findings(narrow) == []
 
+    ada.get_by_role("button", name="Retry raw/plate 7.tif").click()
+    expect(ada.locator("#toasts")).to_contain_text("Trying raw/plate 7.tif again.")
+    expect(ada.locator("#errors-live")).to_contain_text("raw/plate 7.tif failed again", timeout=STEP_MS)
+    expect(ada.get_by_label("Search the errors")).to_have_value("plate 7.")
+    expect(ada.locator("#rows tbody tr")).to_have_count(1)
+    expect(ada.locator("#rows tbody tr")).to_contain_text("Failed again")
+    assert axe_findings(ada) == []
     (target / "raw/plate 7.tif").unlink()
     ada.get_by_role("button", name="Retry raw/plate 7.tif").click()
+    expect(ada.locator("#errors-live")).to_contain_text("needs no look any more", timeout=STEP_MS)
     expect(ada.locator("#errors .note-text")).to_have_text("59 objects", timeout=STEP_MS)
     assert (target / "raw/plate 7.tif").read_bytes() == b"ours 7"
     for at in range(60):
@@ -127,6 +135,7 @@ def test_without_javascript_errors_are_filtered_and_tried_again_all_the_same(sce
     expect(plain.locator("#rows tbody tr")).to_have_count(1)
     (target / "a.txt").unlink()
     plain.get_by_role("button", name="Retry a.txt").click()
-    expect(plain.locator("#migration-head")).to_be_visible()
-    plain.goto(f"{scene.url}/migrations/{uid}/errors")
     expect(plain.get_by_role("heading", level=1)).to_contain_text("Objects that need a look")
+    expect(plain.get_by_label("Search the errors")).to_have_value("a.txt")
+    while "needs no look any more" not in plain.locator("#errors-live").inner_text():
+        plain.get_by_role("link", name="Refresh").click()

@@ -5,14 +5,15 @@ from portal.services.migrations.exceptions import (
     ExceptionList,
     ExceptionQuery,
     ExceptionRow,
+    find_exception,
     iterate_exceptions,
     list_exceptions,
-    retry_objects,
 )
 from portal.services.migrations.lookups import find_migration, get_migration, list_migrations
 from portal.services.migrations.plan import NewMigration, create_migration, list_target_connections
 from portal.services.migrations.progress import MigrationPage, get_page, list_rotten
 from portal.services.migrations.report import Task
+from portal.services.migrations.retrying import retry_objects
 from portal.services.migrations.strategies import Strategy, list_strategies
 from portal.services.migrations.traces import Trace, find_by_old_root, find_moved, list_traces
 from portal.services.migrations.views import MigrationView
@@ -46,6 +47,7 @@ __all__ = [
     "check_again",
     "create_migration",
     "find_by_old_root",
+    "find_exception",
     "find_migration",
     "find_moved",
     "get_migration",

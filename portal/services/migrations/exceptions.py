@@ -1,4 +1,4 @@
-"""The objects of a migration that are not as they should be: listed, filtered, exported, and tried again alone."""
+"""The objects of a migration that are not as they should be: listed, filtered and exported."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -6,26 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
-from portal.errors import Conflict, InputError
 from portal.models import Migration, Shard, ShardException
-from portal.permissions import Action, allows
 from portal.planning.cursors import decode_cursor, encode_cursor, is_storable
-from portal.planning.states import FINAL, Event, MigrationState, move
-from portal.services.access import storage_target
-from portal.services.migrations import ledger
-from portal.services.migrations.ledger import FORWARD
 from portal.services.migrations.lookups import find_migration
-from portal.services.migrations.views import MigrationView
-from portal.services.migrations.wishes import wish
+from portal.services.migrations.retrying import NO_RIGHT, why_not_retry
 from portal.services.work import Work
 
 PAGE_ROWS = 50
 EXPORT_ROWS = 1_000
-
-#: Keys that one request may name.
-MOST_KEYS = 1_000
 
 #: More letters than this are in no key.
 _MOST_LETTERS = 2_000
@@ -66,6 +56,7 @@ class ExceptionRow:
         id: of the row.
         is_passing: another try, unchanged, may help.
         is_chosen: a person asked to try it again alone.
+        is_again: it was tried again alone, at `created_at`, and did not work then either.
     """
 
     id: int
@@ -76,16 +67,18 @@ class ExceptionRow:
     is_passing: bool
     is_chosen: bool
     created_at: datetime
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionList:
-    """One page of them.
+    """One page of them, by key.
 
     Attributes:
         counts: all of the migration by kind, the most first, whatever is filtered.
         firsts: the key of the first object of each kind.
         match_count: how many match the filter.
+        total_bytes: the size of all of them, as far as it is known.
         may_retry: whether the actor may try single objects again now; `why_not` says what is in the way.
         next_after, previous_before: cursors of the neighbours; None: there is none.
     """
@@ -98,6 +91,7 @@ class ExceptionList:
     previous_before: str | None
     may_retry: bool = False
     why_not: str = ""
+    total_bytes: int = 0
 
     @property
     def total(self) -> int:
@@ -122,11 +116,24 @@ def list_exceptions(work: Work, uid: str, query: ExceptionQuery) -> ExceptionLis
     return exceptions_of(work, find_migration(work, uid), query)
 
 
+def find_exception(work: Work, uid: str, key: str) -> ExceptionRow | None:
+    """Return what is known of one object that needs a look; None where it needs none.
+
+    Raises:
+        NotFound: there is no such migration, or its location is out of reach.
+    """
+    if not is_storable(key):
+        return None
+    migration = find_migration(work, uid)
+    asked = _rows(migration, ExceptionQuery()).where(ShardException.key == key).limit(1)
+    return next(iter(_read(work, migration, asked)), None)
+
+
 def exceptions_of(work: Work, migration: Migration, query: ExceptionQuery) -> ExceptionList:
     """Return one page of what needs a look, of a migration that was found already."""
-    counts = _counts(work, migration)
-    rows, has_before, has_after = _page(work, migration, query)
-    why_not = _why_not(work, migration) if counts else ""
+    counts, total_bytes = _counts(work, migration)
+    rows, has_before, has_after = _page(work, migration, query, _place(query.after), _place(query.before))
+    why_not = why_not_retry(work, migration) if counts else ""
     return ExceptionList(
         rows,
         counts,
@@ -134,10 +141,11 @@ def exceptions_of(work: Work, migration: Migration, query: ExceptionQuery) -> Ex
         _match_count(work, migration, query)
         if query.text
         else sum(counts.get(kind, 0) for kind in _kinds(query, counts)),
-        encode_cursor(_ORDER, [rows[-1].id]) if has_after else None,
-        encode_cursor(_ORDER, [rows[0].id]) if has_before else None,
+        encode_cursor(_ORDER, [rows[-1].key, rows[-1].id]) if has_after else None,
+        encode_cursor(_ORDER, [rows[0].key, rows[0].id]) if has_before else None,
         bool(counts) and why_not == "",
-        why_not if why_not != _NO_RIGHT else "",
+        why_not if why_not != NO_RIGHT else "",
+        total_bytes,
     )
 
 
@@ -145,25 +153,23 @@ def _kinds(query: ExceptionQuery, counts: dict[str, int]) -> tuple[str, ...]:
     return query.kinds or tuple(counts)
 
 
-def _counts(work: Work, migration: Migration) -> dict[str, int]:
-    """Return how many there are by kind, the most first."""
+def _counts(work: Work, migration: Migration) -> tuple[dict[str, int], int]:
+    """Return how many there are by kind, the most first, and how many bytes all of them have."""
     count = func.count()
     query = (
-        select(ShardException.kind, count)
+        select(ShardException.kind, count, func.sum(ShardException.size_bytes))
         .where(ShardException.migration_id == migration.id)
         .group_by(ShardException.kind)
         .order_by(count.desc(), ShardException.kind)
     )
-    return dict(work.session.execute(query).all())
+    rows = work.session.execute(query).all()
+    return {kind: number for kind, number, _ in rows}, sum(int(size or 0) for _, _, size in rows)
 
 
 def _firsts(work: Work, migration: Migration) -> dict[str, str]:
     """Return the key of the first object of each kind."""
-    firsts = select(func.min(ShardException.id)).where(ShardException.migration_id == migration.id)
-    query = select(ShardException.kind, ShardException.key).where(
-        ShardException.id.in_(firsts.group_by(ShardException.kind))
-    )
-    return dict(work.session.execute(query).all())
+    query = select(ShardException.kind, func.min(ShardException.key)).where(ShardException.migration_id == migration.id)
+    return dict(work.session.execute(query.group_by(ShardException.kind)).all())
 
 
 def iterate_exceptions(reading: Reading, uid: str, query: ExceptionQuery) -> Iterator[ExceptionRow]:
@@ -172,103 +178,53 @@ def iterate_exceptions(reading: Reading, uid: str, query: ExceptionQuery) -> Ite
     Raises:
         NotFound: there is no such migration, or its location is out of reach.
     """
-    following: str | None = None
+    part, after = replace(query, limit=EXPORT_ROWS), None
     while True:
         with reading() as work:
-            migration = find_migration(work, uid)
-            part = replace(query, after=following, before=None, limit=EXPORT_ROWS)
-            rows, _, has_more = _page(work, migration, part)
+            rows, _, has_more = _page(work, find_migration(work, uid), part, after)
         yield from rows
         if not has_more:
             return
-        following = encode_cursor(_ORDER, [rows[-1].id])
+        after = (rows[-1].key, rows[-1].id)
 
 
-def retry_objects(work: Work, uid: str, *, keys: tuple[str, ...] = (), kinds: tuple[str, ...] = ()) -> MigrationView:
-    """Try single objects again, and nothing else: those of these keys, or all of these kinds.
-
-    They go through the same copy and the same proof; what is good is not touched. Of a folder what changed below it
-    since is taken along, and the folder is compared again.
-
-    Raises:
-        InputError: none of them needs a look, or too many keys are named.
-        Conflict: the pass has not ended, or something else was asked for.
-    """
-    if len(keys) > MOST_KEYS:
-        raise InputError(f"Name {MOST_KEYS:,} objects at most.", hint="Or retry all of a kind.", field="object")
-    migration = find_migration(work, uid, Action.STORAGE_MOVE, locks=True)
-    move(MigrationState(migration.state), Event.RETRY)
-    if migration.wish:
-        raise Conflict("Another step was asked for and has not been done yet.", hint="Wait for it, or cancel.")
-    if _has_open_shards(work, migration):
-        raise Conflict(
-            "The pass stopped before it had tried every object, so single ones cannot be tried alone yet.",
-            hint="Retry goes on with it, and copies nothing twice.",
-        )
-    chosen = ShardException.key.in_(keys) if keys else ShardException.kind.in_(kinds)
-    mine = ShardException.migration_id == migration.id
-    work.session.execute(update(ShardException).where(mine).values(is_chosen=False))
-    found = list(work.session.scalars(select(ShardException).where(mine, chosen)))
-    missing = sorted(set(keys) - {row.key for row in found})
-    if missing or not found:
-        named = missing[0] if missing else ", ".join(kinds)
-        raise InputError(f"Nothing that can be tried alone needs a look under {named}.", field="object")
-    for row in found:
-        row.is_chosen = True
-        if row.shard_id is None:  # a folder, and with it what needs a look below it
-            below = select(ShardException).where(mine, ShardException.key.startswith(row.key, autoescape=True))
-            for inner in work.session.scalars(below):
-                inner.is_chosen |= inner.key.startswith(row.key)  # SQLite takes `A` for `a`
-    said: dict[str, object] = {"objects": len(found)}
-    said |= {"keys": [row.key for row in found[:5]]} if keys else {"kinds": list(kinds)}
-    return wish(work, migration, Event.RETRY, "migration.objects-retry-requested", said)
+#: Where a row stands in the list: its key, and its id where one key needs a look twice.
+_Place = tuple[object, ...]
 
 
-#: Nothing is said to somebody who may not press any button.
-_NO_RIGHT = "no right"
+def _place(cursor: str | None) -> _Place | None:
+    return decode_cursor(cursor, _ORDER, [str, int])
 
 
-def _why_not(work: Work, migration: Migration) -> str:
-    """Return why single objects cannot be tried again now; empty where they can."""
-    storage = migration.storage
-    if storage is None or not allows(work.actor, Action.STORAGE_MOVE, storage_target(storage)):
-        return _NO_RIGHT
-    if migration.state in FINAL:
-        return "The migration is over."
-    if migration.state != MigrationState.NEEDS_ATTENTION:
-        return "Single objects can be tried again when the pass has ended."
-    if migration.wish:
-        return "Another step was asked for."
-    if _has_open_shards(work, migration):
-        return "The pass stopped before its end: Retry goes on with it, then single objects can be tried alone."
-    return ""
-
-
-def _has_open_shards(work: Work, migration: Migration) -> bool:
-    query = select(Shard.id).where(
-        Shard.migration_id == migration.id,
-        Shard.direction == FORWARD,
-        Shard.pass_number == migration.pass_number,
-        Shard.state != ledger.VERIFIED,
-    )
-    return work.session.scalar(query.limit(1)) is not None
-
-
-def _page(work: Work, migration: Migration, query: ExceptionQuery) -> tuple[tuple[ExceptionRow, ...], bool, bool]:
+def _page(
+    work: Work, migration: Migration, query: ExceptionQuery, after: _Place | None = None, before: _Place | None = None
+) -> tuple[tuple[ExceptionRow, ...], bool, bool]:
     """Return the rows of a page, and whether there are others before and after it."""
-    after, before = decode_cursor(query.after, _ORDER, [int]), decode_cursor(query.before, _ORDER, [int])
     is_backwards = after is None and before is not None
-    asked = select(ShardException).where(*_conditions(migration, query))
+    place = tuple_(ShardException.key, ShardException.id)
+    asked = _rows(migration, query)
     if after is not None:
-        asked = asked.where(ShardException.id > after[0])
+        asked = asked.where(place > after)
     elif before is not None:
-        asked = asked.where(ShardException.id < before[0])
-    order = ShardException.id.desc() if is_backwards else ShardException.id.asc()
-    found = list(work.session.scalars(asked.order_by(order).limit(query.limit + 1)))
-    has_more, found = len(found) > query.limit, found[: query.limit]
-    if is_backwards:
-        found.reverse()
-    rows = tuple(
+        asked = asked.where(place < before)
+    order = (column.desc() if is_backwards else column.asc() for column in (ShardException.key, ShardException.id))
+    found = _read(work, migration, asked.order_by(*order).limit(query.limit + 1))
+    has_more, rows = len(found) > query.limit, tuple(found[: query.limit][:: -1 if is_backwards else 1])
+    if not rows:
+        return rows, False, False
+    return rows, (has_more if is_backwards else after is not None), (True if is_backwards else has_more)
+
+
+def _rows(migration: Migration, query: ExceptionQuery) -> Select[ShardException, int]:
+    """Return the query for rows, each with the pass that it is of; of a folder there is none."""
+    asked = select(ShardException, Shard.pass_number).outerjoin(Shard, ShardException.shard_id == Shard.id)
+    return asked.where(*_conditions(migration, query))
+
+
+def _read(work: Work, migration: Migration, asked: Select[ShardException, int]) -> list[ExceptionRow]:
+    passes = (migration.plan or {}).get("passes", ())
+    chosen = {each["number"] for each in passes if each["kind"] == "chosen"}
+    return [
         ExceptionRow(
             row.id,
             row.kind,
@@ -278,12 +234,10 @@ def _page(work: Work, migration: Migration, query: ExceptionQuery) -> tuple[tupl
             row.is_passing,
             row.is_chosen,
             row.created_at,
+            number in chosen,
         )
-        for row in found
-    )
-    if not rows:
-        return rows, False, False
-    return rows, (has_more if is_backwards else after is not None), (True if is_backwards else has_more)
+        for row, number in work.session.execute(asked)
+    ]
 
 
 def _conditions(migration: Migration, query: ExceptionQuery) -> list[ColumnElement[bool]]:

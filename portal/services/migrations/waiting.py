@@ -5,7 +5,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_
 
 from portal.models import Migration
+from portal.planning.schedules import Schedule, opens_at, parse_hours
 from portal.planning.states import Event, MigrationState
+from portal.services.migrations.controls import find_zone
+from portal.services.migrations.views import MigrationView
 
 #: Hours hold in these; whatever holds writers off, or leads back, goes on at once.
 WAITING = frozenset({MigrationState.PLANNED, MigrationState.COPYING, MigrationState.VERIFYING})
@@ -24,9 +27,11 @@ def is_not_waiting(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def waits_until(migration: Migration, now: datetime) -> datetime | None:
-    """Return until when a migration waits; None: it does not."""
-    until = migration.waits_until
-    if until is None or until <= now or migration.wish not in _PATIENT:
+def waits_until(view: MigrationView, now: datetime) -> datetime | None:
+    """Return until when a migration waits, whether a runner has noted it yet or not; None: it does not wait."""
+    is_starting = view.state is MigrationState.PLANNED and view.wish == Event.START
+    is_working = view.state in WAITING - {MigrationState.PLANNED} and not view.wish
+    if not is_starting and not is_working:
         return None
-    return until if MigrationState(migration.state) in WAITING else None
+    hours = parse_hours(view.hours or "", find_zone(view.zone or "UTC"))
+    return opens_at(Schedule(view.start_at, hours), now)

@@ -1,7 +1,9 @@
 """The pages of limits, times and errors: who may, what is refused on which field, and what is shown."""
 
 import csv
+import html
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -147,6 +149,52 @@ def test_what_needs_a_look_is_listed_searched_exported_and_tried_again(
     assert "Copy what changed" in page
     assert "single objects tried again: 1 object, 9 bytes" in page or "single objects tried again: 1 object, 0" in page
     assert "Nothing needs a look" in ada.get(f"{url}/errors").text
+
+
+def test_who_retries_one_object_stays_at_its_row_and_is_told_how_it_went(
+    moves: Moves, attentive: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada, url = client_as("ada"), f"/migrations/{attentive}"
+    rows = ada.get(f"{url}/errors?q=readme", headers=HTMX).text
+    action = html.unescape(re.findall(r'<form method="post" action="([^"]+)"', rows)[0])
+    anchor = re.findall(r'<tr id="([^"]+)"', rows)[0]
+    assert action == f"{url}/errors/retry?q=readme"
+    answer = ada.post(action, data={"object": "README.md"})
+    assert answer.headers["Location"] == f"{url}/errors?q=readme&tried=README.md#{anchor}"
+    page = ada.get(answer.headers["Location"]).text
+    assert "Trying README.md again." in page
+    assert "1 of 2 objects match" in page
+    assert f'<tr id="{anchor}"' in page
+    live = html.unescape(re.findall(r'id="errors-live" hx-get="([^"]+)"', page)[0])
+    assert "every 2s" in ada.get(live, headers=HTMX).text
+    moves.drive()
+    told = ada.get(live, headers=HTMX)
+    assert "README.md failed again," in told.text
+    assert "hx-get" not in told.text
+    assert "errors-changed" in told.headers["HX-Trigger"]
+    rows = ada.get(f"{url}/errors", headers=HTMX).text
+    assert re.findall(r'<tr id="([^"]+)"', rows)[0] == anchor, "it keeps its place"
+    assert rows.count("Failed again <time") == 1
+    (local_base / "moved" / "README.md").unlink()
+    ada.post(action, data={"object": "README.md"})
+    moves.drive()
+    assert "README.md needs no look any more." in ada.get(live, headers=HTMX).text
+    assert ada.get(f"{url}/errors?tried=%00").status_code == 200
+
+
+def test_the_live_page_says_at_once_that_a_cancelled_move_is_over(
+    moves: Moves, attentive: str, client_as: Browsers
+) -> None:
+    ada, url = client_as("ada"), f"/migrations/{attentive}"
+    address = html.unescape(re.findall(r'id="migration-live"[^>]* hx-get="([^"]+)"', ada.get(url).text)[0])
+    ada.post(f"{url}/cancel")
+    asked = ada.get(address, headers=HTMX)
+    assert "errors-changed" in asked.headers["HX-Trigger"]
+    address = html.unescape(re.findall(r'id="migration-live"[^>]* hx-get="([^"]+)"', asked.text)[0])
+    moves.drive()
+    assert moves.state(attentive) is State.CANCELLED
+    assert "errors-changed" in ada.get(address, headers=HTMX).headers["HX-Trigger"]
+    assert "Left open" in ada.get(f"{url}/errors?part=panel", headers=HTMX).text
 
 
 def test_who_may_not_move_sees_the_errors_and_no_button(attentive: str, client_as: Browsers) -> None:
