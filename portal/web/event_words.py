@@ -46,9 +46,10 @@ PHRASES: Mapping[str, str] = {
     "migration.cancelling": "began to cancel| it",
     "migration.certificate-issued": "was given the first certificate of this state",
     "migration.changes-found": "found changes at the source",
+    "migration.changes-requested": "asked to copy what changed",
     "migration.check-requested": "asked to check| it again",
     "migration.checking": "began to check and list both sides",
-    "migration.copied": "copied everything",
+    "migration.copied": "ended copying",
     "migration.created": "asked for the plan",
     "migration.cut-over": "cut over to the new root",
     "migration.cut-over-requested": "asked to cut over",
@@ -57,15 +58,15 @@ PHRASES: Mapping[str, str] = {
     "migration.fence-raised": "raised the fence",
     "migration.fenced": "began the cut-over",
     "migration.limits-changed": "changed the limits",
-    "migration.objects-retry-requested": "asked to try single objects again",
+    "migration.objects-retry-requested": "asked to retry single objects",
     "migration.pause-requested": "asked to pause| it",
     "migration.paused": "paused| it",
     "migration.planned": "made the plan",
     "migration.released": "ended the soak and kept the source",
     "migration.resume-requested": "asked to resume| it",
     "migration.resumed": "resumed| it",
-    "migration.retried": "tried again",
-    "migration.retry-requested": "asked to try again",
+    "migration.retried": "began to retry",
+    "migration.retry-requested": "asked to retry",
     "migration.rollback-requested": "asked to roll back",
     "migration.rollback-stuck": "could not roll back",
     "migration.rolled-back": "rolled back to the old root",
@@ -103,6 +104,13 @@ PHRASES: Mapping[str, str] = {
     "storage.unlocked": "unlocked the record",
 }
 
+#: What a retry begins, by what it takes.
+_RETRIED = {
+    "changes": "began to copy what changed",
+    "chosen": "began to retry single objects",
+    "rest": "went on with the pass",
+}
+
 _TONES = {
     "migration.failed": "bad",
     "migration.fence-lifted": "warn",
@@ -123,6 +131,8 @@ class _Values(dict[str, Any]):
 
 def _phrase(action: str, after: Mapping[str, Any] | None = None, before: Mapping[str, Any] | None = None) -> str:
     known = PHRASES.get(action) or action.partition(".")[2].replace("-", " ")
+    if action == "migration.retried":
+        known = _RETRIED.get((after or {}).get("kind", ""), known)
     return short_name(known.format_map(_Values({**(before or {}), **(after or {})})))
 
 
@@ -156,7 +166,7 @@ def sentence(row: EventRow) -> Markup:
 
 def story(row: StoryRow) -> Markup:
     """Return a line of a migration's story; what the runner did needs no name."""
-    about = _phrase(f"migration.{row.words.replace(' ', '-')}").replace("|", "")
+    about = _phrase(f"migration.{row.words.replace(' ', '-')}", row.said).replace("|", "")
     detail = story_line(row.words, row.said)
     if row.via == "runner":
         return Markup("{}{}").format(about[:1].upper() + about[1:], detail)

@@ -10,16 +10,15 @@ from markupsafe import Markup
 from portal.planning.estimates import words_for_range
 from portal.planning.states import MigrationState
 from portal.planning.throttle import words_for_bandwidth
+from portal.planning.watches import seconds_of
 from portal.services.migrations import MigrationPage, MigrationView
 from portal.services.migrations.waiting import waits_until
 from portal.web.filters import format_bytes, format_count, format_duration, format_when
+from portal.web.migration_progress import PASSES, failing_count, progress
 
 _S = MigrationState
 
 _WORKING = frozenset({_S.COPYING, _S.VERIFYING})
-
-#: What each kind of pass is called.
-_PASSES = {"first": "the first copy", "changes": "what changed since", "chosen": "single objects tried again"}
 
 
 def zone_of(view: MigrationView) -> tzinfo:
@@ -73,28 +72,27 @@ def limits(view: MigrationView) -> str:
 def document_title(page: MigrationPage) -> str:
     """Return percent and state for the title of the tab."""
     view = page.view
-    percent = f"{view.percent} % · " if view.percent is not None and not view.state.is_final else ""
+    percent = f"{progress(page).percent} % · " if view.percent is not None and not view.state.is_final else ""
     state = "waits" if waiting(page) else view.state.label
     return f"{percent}{state[:1].upper()}{state[1:]}"
 
 
 def numbers(page: MigrationPage) -> list[tuple[str, str, str]]:
     """Return time left, rate, elapsed time and the error budget, as far as they are known."""
-    view, progress = page.view, page.view.progress or {}
+    view, told = page.view, page.view.progress or {}
     found = []
-    if view.state in _WORKING and "low_seconds" in progress and not waiting(page):
-        low, high = progress["low_seconds"], progress["high_seconds"]
+    if view.state in _WORKING and "low_seconds" in told and not waiting(page):
+        low, high = told["low_seconds"], told["high_seconds"]
         found.append(("Time left", words_for_range(low, high), _ends(page.now, low, high)))
-        rate = f"{format_bytes(progress['bytes_per_second'])}/s"
-        found.append(("Rate", rate, f"{progress['objects_per_second']} objects/s"))
-    if view.started_at is not None:
-        end = view.ready_at or view.finished_at or page.now
-        elapsed = (end - view.started_at).total_seconds() * 1000
-        found.append(("Copying and verifying", format_duration(max(elapsed, 0)), f"pass {view.pass_number}"))
-        if not view.state.is_final and (view.state in _WORKING or page.exception_counts):
-            failed = progress.get("error_count", page.errors.total)
-            spent = f"{format_count(failed)} of {format_count(page.error_budget)}"
-            found.append(("Error budget", spent, "failing objects"))
+        rate = f"{format_bytes(told['bytes_per_second'])}/s"
+        found.append(("Rate", rate, f"{told['objects_per_second']} objects/s"))
+    if watch := (view.plan or {}).get("watch"):
+        first = "pass 1" if view.pass_number == 1 else "all passes"
+        which = first if view.cut_over_at is None else "before the cut-over"
+        found.append(("Copying and verifying", format_duration(seconds_of(watch, page.now) * 1000), which))
+    if view.started_at is not None and not view.state.is_final and (view.state in _WORKING or page.exception_counts):
+        spent = f"{format_count(failing_count(page))} of {format_count(page.error_budget)}"
+        found.append(("Error budget", spent, "failing objects"))
     return found
 
 
@@ -143,7 +141,7 @@ def last_pass(page: MigrationPage) -> str:
     last = passes[-1]
     ended = format_when(datetime.fromisoformat(last["verified_at"]), page.now)
     return (
-        f"Pass {last['number']}, {_PASSES[last['kind']]}: {_objects(last['object_count'])}, "
+        f"Pass {last['number']}, {PASSES[last['kind']]}: {_objects(last['object_count'])}, "
         f"{format_bytes(last['total_bytes'])}, in {format_duration(last['seconds'] * 1000)}, ended {ended}."
     )
 
@@ -152,14 +150,12 @@ def story_detail(words: str, said: Mapping[str, Any]) -> str:
     """Return what a line of the story adds to its phrase: numbers of a pass, or why something happened."""
     parts = []
     if "pass" in said and "objects" in said:
-        parts.append(
-            f"pass {said['pass']}: {_objects(said['objects'])}, {format_bytes(said['bytes'])}"
-            f" in {format_duration(said['seconds'] * 1000)}"
-        )
+        done = _copied(said) if words == "copied" and "open" in said else _passed(said)
+        parts.append(f"pass {said['pass']}: {done} in {format_duration(said['seconds'] * 1000)}")
     elif "objects" in said and "bytes" in said:
         parts.append(f"{_objects(said['objects'])}, {format_bytes(said['bytes'])}")
     elif said.get("objects"):
-        parts.append(_objects(said["objects"]))
+        parts.append(_chosen(said))
     if words == "limits changed":
         parts += [f"{name} {'none' if value is None else value}" for name, value in said.items()]
     if words == "times changed":
@@ -174,6 +170,23 @@ def _times(said: Mapping[str, Any]) -> str:
     start = f"from {said['start_at'][:16].replace('T', ', ')} UTC" if said.get("start_at") else ""
     hours = f"between {said['between']} {said['zone']}" if said.get("between") else ""
     return " and ".join(filter(None, (start, hours))) or "at any time"
+
+
+def _passed(said: Mapping[str, Any]) -> str:
+    return f"{_objects(said['objects'])}, {format_bytes(said['bytes'])}"
+
+
+def _copied(said: Mapping[str, Any]) -> str:
+    """Return what became of the objects of a pass; what did not happen to any is left out."""
+    names = (("copied", "copied"), ("equal", "equal already"), ("removed", "removed"), ("open", "open"))
+    told = [f"{format_count(said[name])} {word}" for name, word in names if said.get(name)]
+    return ", ".join(told) or "nothing to copy"
+
+
+def _chosen(said: Mapping[str, Any]) -> str:
+    """Return which objects a person chose: by name where there is one."""
+    keys = list(said.get("keys") or [])
+    return str(keys[0]) if said["objects"] == len(keys) == 1 else _objects(said["objects"])
 
 
 def _objects(count: int) -> str:

@@ -46,7 +46,7 @@ _WISHES = {
     Event.START: "Starting",
     Event.PAUSE: "Pausing",
     Event.RESUME: "Resuming",
-    Event.RETRY: "Trying again",
+    Event.RETRY: "Retrying",
     Event.CHECK: "Checking again",
     Event.CANCEL: "Cancelling",
     Event.CUT_OVER: "Cutting over",
@@ -72,7 +72,10 @@ def steps(page: MigrationPage) -> list[tuple[str, str, str]]:
 
 def wish_words(page: MigrationPage) -> str:
     """Return what was asked for and is not done yet; empty for nothing."""
-    return f"{_WISHES.get(Event(page.view.wish), page.view.wish)} …" if page.view.wish else ""
+    view = page.view
+    if view.wish == Event.RETRY and view.state is _S.READY:
+        return "Copying what changed …"
+    return f"{_WISHES.get(Event(view.wish), view.wish)} …" if view.wish else ""
 
 
 def poll_seconds(page: MigrationPage) -> int | None:

@@ -1,6 +1,7 @@
 """Migrations: moving a root, watching it, and every button of it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from portal.services import hosts, migrations
 from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
 from portal.services.work import Work
-from portal.web import gate, htmx, migration_pace, migration_protocol, migration_words
+from portal.web import gate, htmx, migration_pace, migration_progress, migration_protocol, migration_words
 from portal.web.forms.migrations import LOCAL, OTHER, CutOverForm, MoveForm
 from portal.web.migration_controls import errors_context, errors_mark
 
@@ -105,6 +106,8 @@ def _context(page: MigrationPage) -> dict[str, Any]:
         "mark": _mark(page),
         "words": migration_words,
         "pace": migration_pace,
+        "progress_of": migration_progress.progress,
+        "moved": migration_progress.moved,
         "errors_mark": errors_mark(page.view, page.errors),
         "protocol": migration_protocol,
         "Event": Event,
@@ -112,11 +115,13 @@ def _context(page: MigrationPage) -> dict[str, Any]:
     }
 
 
-def _press(uid: str, service: Callable[[Work, str], MigrationView], message: str) -> Response:
-    """Do what a button says and come back to the page."""
+def _press(
+    uid: str, service: Callable[[Work, str], MigrationView], message: str | Callable[[MigrationView, datetime], str]
+) -> Response:
+    """Do what a button says and come back to the page, which says so; `message` may be of what came of it."""
     with gate.writing() as work:
-        service(work, uid)
-    flash(message, "success")
+        view, now = service(work, uid), work.now
+    flash(message if isinstance(message, str) else message(view, now), "success")
     return redirect(url_for("migrations.show", uid=uid), code=303)
 
 
@@ -140,8 +145,14 @@ def resume(uid: str) -> Response:
 
 @blueprint.post("/migrations/<uid>/retry")
 def retry(uid: str) -> Response:
-    """Try again what needs attention."""
-    return _press(uid, migrations.retry, "Both roots are listed again, and what is open is tried again.")
+    """Try again what needs attention, or from ready copy what changed."""
+    return _press(uid, migrations.retry, _retrying)
+
+
+def _retrying(view: MigrationView, _now: datetime) -> str:
+    if view.state is MigrationState.READY:
+        return "Copying what changed: the source is listed again first."
+    return "Retrying what is open. What is good stays."
 
 
 @blueprint.route("/migrations/<uid>/take-as-is", methods=["GET", "POST"])
@@ -150,7 +161,7 @@ def take_as_is(uid: str) -> Response:
     if request.method == "POST":
         with gate.writing() as work:
             migrations.retry(work, uid, takes_rot=True)
-        flash("Tried again. What is not as LaminDB recorded it is copied as it is.", "success")
+        flash("Retrying. What is not as LaminDB recorded it is copied as it is.", "success")
         return redirect(url_for("migrations.show", uid=uid), code=303)
     with gate.reading() as work:
         rotten = migrations.list_rotten(work, uid)

@@ -113,6 +113,9 @@ def test_objects_that_need_a_look_are_found_and_tried_again_alone(ada: Page, sce
     ada.get_by_role("button", name="Retry raw/plate 7.tif").click()
     expect(ada.locator("#errors-live")).to_contain_text("needs no look any more", timeout=STEP_MS)
     expect(ada.locator("#errors .note-text")).to_have_text("59 objects", timeout=STEP_MS)
+    ada.goto(f"{scene.url}/migrations/{uid}")
+    expect(ada.locator("#migration-live")).to_contain_text("Needs attention 59")
+    expect(ada).not_to_have_title(re.compile("100.0 %"))
     assert (target / "raw/plate 7.tif").read_bytes() == b"ours 7"
     for at in range(60):
         (target / f"raw/plate {at}.tif").unlink()

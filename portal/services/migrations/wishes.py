@@ -77,7 +77,9 @@ def retry(work: Work, uid: str, *, takes_rot: bool = False) -> MigrationView:
     migration = _find(work, uid)
     forget = update(ShardException).where(ShardException.migration_id == migration.id, ShardException.is_chosen)
     work.session.execute(forget.values(is_chosen=False))
-    return _wish_for_move(work, uid, Event.RETRY, "migration.retry-requested")
+    is_ready = migration.state == MigrationState.READY
+    name = "migration.changes-requested" if is_ready else "migration.retry-requested"
+    return _wish_for_move(work, uid, Event.RETRY, name)
 
 
 def check_again(work: Work, uid: str) -> MigrationView:

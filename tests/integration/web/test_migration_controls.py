@@ -151,6 +151,35 @@ def test_what_needs_a_look_is_listed_searched_exported_and_tried_again(
     assert "Nothing needs a look" in ada.get(f"{url}/errors").text
 
 
+def test_after_one_object_was_tried_alone_the_page_is_about_the_whole_move(
+    moves: Moves, attentive: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada, url = client_as("ada"), f"/migrations/{attentive}"
+    page = ada.get(url).text
+    assert "Ended copying <small>pass 1: 5 copied, 2 open" in page
+    (local_base / "moved" / "README.md").unlink()
+    ada.post(f"{url}/errors/retry", data={"object": "README.md"})
+    moves.drive()
+    page = ada.get(url).text
+    assert "<title>99.9 % · Needs attention" in page, "the open object is empty"
+    assert "of 7 objects" in page
+    assert "99.9 % of the whole move; pass 2 tried 1 object alone" in page
+    assert "Needs attention <b>1</b>" in page
+    assert "1 of 1,000" in page
+    assert "asked to retry single objects <small>README.md</small>" in page
+    assert "Began to retry single objects" in page
+    (local_base / "moved" / "empty.txt").unlink()
+    moves.wish(migrations.retry, attentive)
+    page = ada.get(url).text
+    assert "7 verified, " in page
+    answer = ada.post(f"{url}/retry", follow_redirects=True).text
+    assert "Copying what changed: the source is listed again first." in answer
+    assert "asked to copy what changed" in answer
+    assert "Copying what changed …" in answer
+    moves.drive()
+    assert "Began to copy what changed" in ada.get(url).text
+
+
 def test_who_retries_one_object_stays_at_its_row_and_is_told_how_it_went(
     moves: Moves, attentive: str, client_as: Browsers, local_base: Path
 ) -> None:

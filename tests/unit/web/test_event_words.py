@@ -64,8 +64,23 @@ def test_names_and_values_are_escaped() -> None:
 
 
 def test_what_the_runner_did_needs_no_name() -> None:
-    assert event_words.story(StoryRow(_NOON, "copied", "maria", "runner")) == "Copied everything"
+    assert event_words.story(StoryRow(_NOON, "copied", "maria", "runner")) == "Ended copying"
     assert event_words.story(StoryRow(_NOON, "pause requested", "maria", "web")) == "<b>maria</b> asked to pause it"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"kind": "changes"}, "Began to copy what changed"),
+        ({"kind": "chosen"}, "Began to retry single objects"),
+        ({"kind": "rest"}, "Went on with the pass"),
+        ({"kind": "all"}, "Began to retry"),
+        ({}, "Began to retry"),
+    ],
+)
+def test_a_retry_is_told_in_the_words_of_its_button(said: dict[str, str], words: str) -> None:
+    assert event_words.story(StoryRow(_NOON, "retried", "maria", "runner", said)) == words
+    assert event_words.title(row("migration.retried", said)) == words
 
 
 def test_the_filter_offers_words_without_values() -> None:

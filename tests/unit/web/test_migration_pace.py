@@ -53,6 +53,15 @@ def test_time_left_comes_as_a_range_with_the_times_of_the_clock() -> None:
     found = {label: (value, note) for label, value, note in migration_pace.numbers(shown)}
     assert found["Time left"] == ("1 to 2 hours", "done 13:00 to 14:00 UTC")
     assert found["Error budget"] == ("0 of 1,000", "failing objects")
+    assert "Copying and verifying" not in found
+    watch = {"seconds": 715.0, "since": (NOON - timedelta(seconds=5)).isoformat()}
+    timed = replace(shown, view=replace(shown.view, plan={"watch": watch}))
+    found = {label: (value, note) for label, value, note in migration_pace.numbers(timed)}
+    assert found["Copying and verifying"] == ("12\N{NO-BREAK SPACE}min", "pass 1")
+    watch["since"] = None
+    over = replace(timed, view=replace(timed.view, pass_number=3, state=State.SOAKING, cut_over_at=NOON))
+    (_, value, note), *_ = migration_pace.numbers(over)
+    assert (value.replace("\N{NO-BREAK SPACE}", " "), note) == ("11 min 55 s", "before the cut-over")
     failing = {label: value for label, value, _ in migration_pace.numbers(replace(shown, errors=errors(conflict=7)))}
     assert failing["Error budget"] == "7 of 1,000"
 
@@ -93,8 +102,23 @@ def test_the_last_pass_is_told_to_whoever_weighs_a_cut_over() -> None:
         ),
         ("planned", {"objects": 1, "bytes": 10}, "1 object, 10 bytes"),
         ("ready", {"objects": 1, "bytes": 10, "message": "Every object was."}, "1 object, 10 bytes. Every object was."),
+        (
+            "copied",
+            {
+                "pass": 1,
+                "objects": 196,
+                "bytes": 9,
+                "seconds": 1.0,
+                "copied": 1,
+                "equal": 136,
+                "open": 59,
+            },
+            "pass 1: 1 copied, 136 equal already, 59 open in 1.0 s",
+        ),
         ("limits changed", {"bandwidth": "20MB/s", "workers": None}, "bandwidth 20MB/s; workers none"),
         ("times changed", {"between": "20:00-06:00", "zone": "UTC"}, "between 20:00-06:00 UTC"),
+        ("objects retry requested", {"objects": 1, "keys": ["README.md"]}, "README.md"),
+        ("objects retry requested", {"objects": 2, "kinds": ["conflict"]}, "2 objects"),
         ("times changed", {"start_at": None, "between": None}, "at any time"),
         ("waiting", {"until": "2026-11-22T20:00:00+00:00"}, "until 22 Nov, 20:00 UTC"),
         ("fence lifted", {"state": "ready", "message": "The fence reached its longest time."}, "The fence reached its"),
