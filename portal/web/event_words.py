@@ -74,6 +74,7 @@ PHRASES: Mapping[str, str] = {
     "migration.rot-accepted": "chose to copy what is not as LaminDB recorded it as it is",
     "migration.soaking": "began the soak: both roots are kept",
     "migration.start-requested": "asked to start| it",
+    "migration.start-withdrawn": "took the start back",
     "migration.started": "began to copy",
     "migration.stopped": "stopped for attention",
     "migration.swept": "looked at the old root",

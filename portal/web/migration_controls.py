@@ -53,7 +53,7 @@ def _form(
         migrations.find_migration(work, uid, Action.STORAGE_MOVE)
         view, settings, now = migrations.get_migration(work, uid), work.settings, work.now
     if request.method == "GET":
-        form.fill(view)
+        form.fill(view, now)
     page = render_template(
         f"migrations/{name}.html", form=form, view=view, settings=settings, pace=migration_pace, now=now
     )

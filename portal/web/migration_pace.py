@@ -20,6 +20,15 @@ _S = MigrationState
 
 _WORKING = frozenset({_S.COPYING, _S.VERIFYING})
 
+#: What limits are called, in the form and wherever they are told.
+LIMITS = {
+    "bandwidth": "Bandwidth",
+    "concurrency": "Objects at a time per worker",
+    "workers": "Workers",
+    "errors": "Error budget",
+}
+_NO_LIMIT = {"bandwidth": "no limit", "concurrency": "as usual", "workers": "all", "errors": "as usual"}
+
 
 def zone_of(view: MigrationView) -> tzinfo:
     """Return the time zone that a person named; else UTC."""
@@ -48,25 +57,47 @@ def waiting_words(view: MigrationView, now: datetime) -> str:
     return f"Waits until {words_for_moment(until, view, now)}" if until else ""
 
 
-def schedule(view: MigrationView, now: datetime) -> str:
-    """Return when the move may copy, in one sentence; empty where at any time."""
-    parts = []
-    if view.start_at is not None and view.start_at > now:
-        parts.append(f"from {words_for_moment(view.start_at, view, now)}")
-    if view.hours:
-        parts.append(f"between {view.hours.replace('-', ' and ')} ({view.zone}) only")
-    return f"It copies {' and '.join(parts)}." if parts else ""
+def times(view: MigrationView, now: datetime) -> str:
+    """Return when a move may copy from now on; a start that is past holds nothing up any more."""
+    return times_words(view.start_at if view.start_at and view.start_at > now else None, view.hours, view.zone)
 
 
 def limits(view: MigrationView) -> str:
-    """Return what limits the move, in few words; empty where nothing does."""
+    """Return what limits the pace of the move, in the words of the form; empty where nothing does."""
     rate = view.bandwidth_bytes_per_second
-    parts = [f"{words_for_bandwidth(rate)}"] if rate else []
-    if view.concurrency:
-        parts.append(f"{view.concurrency} objects at a time per worker")
-    if view.worker_count:
-        parts.append(f"{view.worker_count} worker{'' if view.worker_count == 1 else 's'}")
-    return ", ".join(parts)
+    given = {"bandwidth": rate and words_for_bandwidth(rate), "concurrency": view.concurrency}
+    return _limit_words({name: value for name, value in (given | {"workers": view.worker_count}).items() if value})
+
+
+def limits_and_times(page: MigrationPage) -> list[tuple[str, str]]:
+    """Return what holds now of a move that is open: its limits and its times, each in one line."""
+    view, budget = page.view, _limit_words({"errors": page.error_budget})
+    limited = limits(view) or "No other limit"
+    may = times(view, page.now)
+    return [("Limits", f"{limited}; {budget[:1].lower()}{budget[1:]}"), ("Times", may[:1].upper() + may[1:])]
+
+
+def _limit_words(given: Mapping[str, object]) -> str:
+    """Return limits as `Bandwidth 50MiB/s; workers 2`; None and the text "none" take one off."""
+    words = {name: format_count(value) if isinstance(value, int) else value for name, value in given.items()}
+    parts = [
+        f"{label} {_NO_LIMIT[name] if words[name] in {None, 'none'} else words[name]}"
+        for name, label in LIMITS.items()
+        if name in words
+    ]
+    return "; ".join(part if at == 0 else part[:1].lower() + part[1:] for at, part in enumerate(parts))
+
+
+def times_words(start_at: datetime | None, hours: str | None, zone: str | None) -> str:
+    """Return when a move may copy, on the clock of one zone."""
+    there = zone or "UTC"
+    parts = []
+    if start_at is not None:
+        local = start_at.astimezone(ZoneInfo(there))
+        parts.append(f"nothing before {local.day} {local:%b %Y, %H:%M}")
+    if hours:
+        parts.append(f"only between {hours.replace('-', ' and ')}")
+    return f"{' and '.join(parts)}, {there}" if parts else "at any time"
 
 
 def document_title(page: MigrationPage) -> str:
@@ -157,19 +188,16 @@ def story_detail(words: str, said: Mapping[str, Any]) -> str:
     elif said.get("objects"):
         parts.append(_chosen(said))
     if words == "limits changed":
-        parts += [f"{name} {'none' if value is None else value}" for name, value in said.items()]
+        parts += [_limit_words(said)]
     if words == "times changed":
-        parts += [_times(said)]
+        start = datetime.fromisoformat(said["start_at"]) if said.get("start_at") else None
+        parts += [times_words(start, said.get("between"), said.get("zone"))]
     if said.get("until"):
-        parts.append(f"until {datetime.fromisoformat(said['until']):%d %b, %H:%M} UTC")
+        zone = said.get("zone") or "UTC"
+        until = datetime.fromisoformat(said["until"]).astimezone(ZoneInfo(zone))
+        parts.append(f"until {until.day} {until:%b, %H:%M} {zone}")
     # A message is a sentence, or several.
     return ". ".join(text for text in ("; ".join(parts), str(said.get("message") or "")) if text)
-
-
-def _times(said: Mapping[str, Any]) -> str:
-    start = f"from {said['start_at'][:16].replace('T', ', ')} UTC" if said.get("start_at") else ""
-    hours = f"between {said['between']} {said['zone']}" if said.get("between") else ""
-    return " and ".join(filter(None, (start, hours))) or "at any time"
 
 
 def _passed(said: Mapping[str, Any]) -> str:

@@ -120,6 +120,11 @@ def can(page: MigrationPage, event: Event) -> bool:
     return page.may_move and not page.view.wish and event in MOVES[page.view.state]
 
 
+def can_take_back(page: MigrationPage) -> bool:
+    """Tell whether a start that waits for its time may be taken back."""
+    return page.may_move and page.view.wish == Event.START and bool(migration_pace.waiting(page))
+
+
 def can_cancel(page: MigrationPage) -> bool:
     """Tell whether cancelling is offered; it replaces another wish."""
     return Event.CANCEL in MOVES[page.view.state] and page.view.wish != Event.CANCEL

@@ -28,8 +28,8 @@ _CANCELLING = "The move ends as soon as a runner has tidied up. The source is un
 def index() -> Response:
     """List the migrations in reach."""
     with gate.reading() as work:
-        rows = migrations.list_migrations(work)
-    return flask_response(render_template("migrations/index.html", rows=rows))
+        rows, now = migrations.list_migrations(work), work.now
+    return flask_response(render_template("migrations/index.html", rows=rows, now=now, pace=migration_pace))
 
 
 @blueprint.route("/storages/<uid>/move", methods=["GET", "POST"])
@@ -128,13 +128,22 @@ def _press(
 @blueprint.post("/migrations/<uid>/start")
 def start(uid: str) -> Response:
     """Begin to copy."""
-    return _press(uid, migrations.start, "The copy begins as soon as a runner is free.")
+    return _press(uid, migrations.start, _starting)
+
+
+def _starting(view: MigrationView, now: datetime) -> str:
+    waits = migration_pace.waiting_words(view, now)
+    return f"{waits}, then it begins by itself." if waits else "The copy begins as soon as a runner is free."
 
 
 @blueprint.post("/migrations/<uid>/pause")
 def pause(uid: str) -> Response:
-    """Stop copying for now."""
-    return _press(uid, migrations.pause, "Pausing. What is done stays done.")
+    """Stop copying for now, or take back a start that waits."""
+    return _press(uid, migrations.pause, _pausing)
+
+
+def _pausing(view: MigrationView, _now: datetime) -> str:
+    return "Pausing. What is done stays done." if view.wish else "The start is taken back. Nothing was copied."
 
 
 @blueprint.post("/migrations/<uid>/resume")

@@ -18,7 +18,7 @@ from portal.services.storages.people import count_roles, explain_person, list_pe
 from portal.services.units import Units
 from portal.services.work import Work
 from portal.values import Branch, CheckStatus, Role
-from portal.web import gate
+from portal.web import gate, migration_pace
 from portal.web.checks_view import group_checks, strip_label
 from portal.web.forms.storages import BRANCHES, ConfirmForm, StorageForm
 
@@ -149,8 +149,8 @@ def list_migrations(uid: str) -> Response:
     """List the moves of this root."""
     with gate.reading() as work:
         view = view_of(work, find_storage(work, uid))
-        rows = migrations.list_migrations(work, storage_uid=uid)
-    return render_tab("storages/migrations.html", view, rows=rows)
+        rows, now = migrations.list_migrations(work, storage_uid=uid), work.now
+    return render_tab("storages/migrations.html", view, rows=rows, now=now, pace=migration_pace)
 
 
 @blueprint.get("/<uid>/events")

@@ -271,7 +271,7 @@ def test_limits_that_cannot_be_are_refused_and_an_ended_move_has_none(
 ) -> None:
     uid = moves.plan(moves.register(source), local_base / "new")
     with moves.portal.write_as("ada") as work:
-        for limits in (Limits(bandwidth=1), Limits(concurrency=0), Limits(workers=1000), Limits(errors=0)):
+        for limits in (Limits(bandwidth=1), Limits(concurrency=0), Limits(workers=3), Limits(errors=0)):
             with pytest.raises(InputError):
                 migrations.set_limits(work, uid, limits)
     moves.wish(migrations.cancel, uid)
@@ -351,6 +351,25 @@ def test_a_waiting_copy_can_be_cancelled_and_its_hours_be_taken_off(
 
 
 @ON_SQLITE
+def test_a_start_that_waits_is_taken_back_and_one_that_does_not_is_not(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    uid = moves.plan(moves.register(source), local_base / "new")
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times(work.now + timedelta(days=2)))
+        migrations.start(work, uid)
+    moves.drive()
+    view = moves.wish(migrations.pause, uid)
+    assert (view.state, view.wish, view.waits_until) == (State.PLANNED, "", None)
+    assert story_of(moves, uid)[-1][0] == "start-withdrawn"
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times())
+        migrations.start(work, uid)
+        with pytest.raises(Conflict):
+            migrations.pause(work, uid)
+
+
+@ON_SQLITE
 def test_hours_in_which_people_think_are_not_counted_as_copying(moves: Moves, source: Path, local_base: Path) -> None:
     uid = moves.plan(moves.register(source), local_base / "new")
     with moves.portal.write_as("ada") as work:
@@ -380,6 +399,8 @@ def test_times_that_cannot_be_are_refused(moves: Moves, source: Path, local_base
             migrations.set_times(work, uid, times)
         with pytest.raises(InputError, match="year ahead"):
             migrations.set_times(work, uid, Times(work.now + timedelta(days=400)))
+        with pytest.raises(InputError, match="That is past"):
+            migrations.set_times(work, uid, Times(work.now))
 
 
 def test_a_fence_that_is_over_lifts_itself_and_says_why(moves: Moves, source: Path, local_base: Path) -> None:

@@ -18,7 +18,6 @@ from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.work import Work
 
-MOST_WORKERS = 256
 MOST_ERRORS = 1_000_000
 
 #: Nobody plans further ahead.
@@ -42,8 +41,8 @@ class Limits:
     workers: int | None = None
     errors: int | None = None
 
-    def check(self) -> None:
-        """Refuse numbers that cannot be.
+    def check(self, worker_count: int) -> None:
+        """Refuse numbers that cannot be; `worker_count`: how many workers there are.
 
         Raises:
             InputError: naming the field.
@@ -51,12 +50,14 @@ class Limits:
         for name, least, most in (
             ("bandwidth", LEAST_BANDWIDTH, MOST_BANDWIDTH),
             ("concurrency", 1, MOST_CONCURRENCY),
-            ("workers", 1, MOST_WORKERS),
             ("errors", 1, MOST_ERRORS),
         ):
             value: int | None = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise InputError(f"Write a number from {least:,} to {most:,}, or none.", field=name)
+        if self.workers is not None and not 1 <= self.workers <= worker_count:
+            there = "There is 1 worker" if worker_count == 1 else f"There are {worker_count} workers"
+            raise InputError(f"{there}.", hint=f"Write a number from 1 to {worker_count}, or none.", field="workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def set_limits(work: Work, uid: str, limits: Limits) -> MigrationView:
         InputError: a number that cannot be.
         Conflict: the migration is over.
     """
-    limits.check()
+    limits.check(work.settings.workers)
     migration = _find(work, uid)
     before = limits_of(migration)
     if before == limits:
@@ -110,16 +111,18 @@ def set_times(work: Work, uid: str, times: Times) -> MigrationView:
     """Change when a migration may copy and verify; outside it waits by itself.
 
     Raises:
-        InputError: no such zone or times, or a start too far ahead.
+        InputError: no such zone or times, or a start that is past or too far ahead.
         Conflict: the migration is over.
     """
     zone = find_zone(times.zone)
     hours = parse_hours(times.between, zone)
     if times.start_at is not None and times.start_at > work.now + MOST_AHEAD:
         raise InputError("That is more than a year ahead.", field="start_at")
+    if times.start_at is not None and times.start_at <= work.now:
+        raise InputError("That is past.", hint="Leave it empty to copy as soon as Start is pressed.", field="start_at")
     migration = _find(work, uid)
     before = _times_said(migration)
-    migration.start_at = times.start_at if times.start_at and times.start_at > work.now else None
+    migration.start_at = times.start_at
     migration.hours = f"{hours.begins:%H:%M}-{hours.ends:%H:%M}" if hours else None
     migration.zone = times.zone if hours or migration.start_at else None
     migration.waits_until = None  # a runner looks at once

@@ -14,6 +14,7 @@ from portal.services.migrations.doors import needs_hand
 from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.quiet import noise_at
 from portal.services.migrations.views import MigrationView, view_of
+from portal.services.migrations.waiting import waits_until
 from portal.services.work import Work
 
 
@@ -44,11 +45,16 @@ def start(work: Work, uid: str) -> MigrationView:
 
 
 def pause(work: Work, uid: str) -> MigrationView:
-    """Stop copying or verifying for now; what is done stays done.
+    """Stop copying or verifying for now; what is done stays done. A start that waits for its time is taken back.
 
     Raises:
         Conflict: nothing is being copied or verified.
     """
+    migration = _find(work, uid)
+    if migration.wish == Event.START and waits_until(view_of(migration), work.now):
+        migration.wish, migration.waits_until, migration.updated_at = "", None, work.now
+        record(work, "migration.start-withdrawn", migration, Change({"wish": Event.START.value}, {"wish": ""}))
+        return view_of(migration)
     return _wish_for_move(work, uid, Event.PAUSE, "migration.pause-requested")
 
 

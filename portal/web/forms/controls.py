@@ -11,17 +11,18 @@ from portal.planning.throttle import parse_bandwidth, words_for_bandwidth
 from portal.services.migrations import Limits, MigrationView, Times
 from portal.services.migrations.controls import find_zone
 from portal.web.forms.base import BaseForm
+from portal.web.migration_pace import LIMITS
 
 
 class LimitsForm(BaseForm):
     """What a move may take; an empty field is no limit."""
 
-    bandwidth = StringField("Bandwidth")
-    concurrency = StringField("Objects at a time per worker")
-    workers = StringField("Workers")
-    budget = StringField("Error budget")
+    bandwidth = StringField(LIMITS["bandwidth"])
+    concurrency = StringField(LIMITS["concurrency"])
+    workers = StringField(LIMITS["workers"])
+    budget = StringField(LIMITS["errors"])
 
-    def fill(self, view: MigrationView) -> None:
+    def fill(self, view: MigrationView, _now: datetime) -> None:
         """Show what holds now."""
         rate = view.bandwidth_bytes_per_second
         self.bandwidth.data = words_for_bandwidth(rate) if rate else ""
@@ -67,10 +68,10 @@ class ScheduleForm(BaseForm):
     ends = StringField("and")
     zone = StringField("Time zone", default="UTC")
 
-    def fill(self, view: MigrationView) -> None:
-        """Show what holds now."""
+    def fill(self, view: MigrationView, now: datetime) -> None:
+        """Show what holds now; a start that is past holds nothing up any more."""
         self.zone.data = view.zone or "UTC"
-        if view.start_at is not None:
+        if view.start_at is not None and view.start_at > now:
             self.start_at.data = f"{view.start_at.astimezone(ZoneInfo(self.zone.data)):%Y-%m-%dT%H:%M}"
         if view.hours:
             self.begins.data, _, self.ends.data = view.hours.partition("-")

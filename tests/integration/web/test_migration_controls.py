@@ -64,11 +64,12 @@ def test_limits_are_set_on_a_page_and_shown(moves: Moves, managed: str, client_a
     assert 'value="20MB/s"' in ada.get(f"/migrations/{uid}/limits").text
     page = ada.get(f"/migrations/{uid}").text
     assert "changed the limits" in page
-    assert "bandwidth 20MB/s" in page
+    assert page.count("Bandwidth 20MB/s; objects at a time per worker 4; error budget 1,000") == 2, "panel and story"
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("bandwidth", "fast"), ("concurrency", "65"), ("workers", "two"), ("budget", "0")]
+    ("field", "value"),
+    [("bandwidth", "fast"), ("concurrency", "65"), ("workers", "two"), ("workers", "3"), ("budget", "0")],
 )
 def test_a_limit_that_cannot_be_comes_back_on_its_field(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path, field: str, value: str
@@ -87,11 +88,23 @@ def test_times_are_set_on_a_page_and_the_move_says_that_it_waits(
     ada, far = client_as("ada"), datetime.now(UTC) + timedelta(days=30)
     given = {"start_at": f"{far:%Y-%m-%dT%H:%M}", "begins": "20:00", "ends": "06:00", "zone": "Asia/Kolkata"}
     assert ada.post(f"/migrations/{uid}/schedule", data=given).status_code == 303
+    planned = ada.get(f"/migrations/{uid}").text
+    assert f"Nothing before {far.day} {far:%b %Y}" in planned
+    answer = ada.post(f"/migrations/{uid}/start", follow_redirects=True).text
+    assert "then it begins by itself." in answer
+    assert "Starting …" not in answer
+    assert "Take the start back" in answer
+    for place in ("/migrations", f"/storages/{managed}/migrations"):
+        assert "Waits</span>" in ada.get(place).text
+    moves.drive()
+    assert "Waits until" in ada.get(f"/migrations/{uid}").text
+    assert "The start is taken back." in ada.post(f"/migrations/{uid}/pause", follow_redirects=True).text
+    page = ada.get(f"/migrations/{uid}").text
+    assert ("Waits until" in page, "Start the move" in page) == (False, True)
     ada.post(f"/migrations/{uid}/start")
     moves.drive()
     page = ada.get(f"/migrations/{uid}").text
-    assert "Waits until" in page
-    assert "between 20:00 and 06:00 (Asia/Kolkata) only" in page
+    assert "and only between 20:00 and 06:00, Asia/Kolkata" in page
     assert "<title>0.0 % · Waits" in page or "<title>Waits" in page
     form = ada.get(f"/migrations/{uid}/schedule").text
     assert 'value="Asia/Kolkata"' in form
@@ -108,6 +121,7 @@ def test_times_are_set_on_a_page_and_the_move_says_that_it_waits(
         ({"begins": "20:00", "ends": "20:00"}, "begins"),
         ({"zone": "Europe/Atlantis"}, "zone"),
         ({"start_at": "soon"}, "start_at"),
+        ({"start_at": "2020-01-01T10:00"}, "start_at"),
     ],
 )
 def test_a_time_that_cannot_be_comes_back_on_its_field(

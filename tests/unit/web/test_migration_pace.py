@@ -8,7 +8,8 @@ import pytest
 
 from portal.planning.rates import RateLog, chart
 from portal.planning.states import MigrationState as State
-from portal.web import migration_pace
+from portal.web import migration_pace, migration_words
+from portal.web.forms.controls import LimitsForm
 from tests.unit.web.test_migration_protocol import NOON, errors, page, view
 
 NIGHT: dict[str, Any] = {"hours": "20:00-06:00", "zone": "Europe/Berlin"}
@@ -22,24 +23,40 @@ def test_a_moment_is_told_on_the_clock_of_the_persons_zone() -> None:
 
 
 def test_waiting_is_told_until_it_is_over() -> None:
-    waits = page(state=State.COPYING, waits_until=NOON + timedelta(hours=7), **NIGHT)
+    waits = page(state=State.COPYING, **NIGHT)
     assert migration_pace.waiting(waits) == "Waits until today, 20:00 Europe/Berlin"
     assert migration_pace.document_title(waits) == "Waits"
     assert migration_pace.waiting(replace(waits, now=NOON + timedelta(hours=7))) == ""
     assert migration_pace.waiting(page(state=State.COPYING)) == ""
-
-
-def test_a_schedule_is_one_sentence() -> None:
-    assert migration_pace.schedule(view(), NOON) == ""
-    assert migration_pace.schedule(view(**NIGHT), NOON) == "It copies between 20:00 and 06:00 (Europe/Berlin) only."
-    later = view(start_at=NOON + timedelta(days=1), **NIGHT)
-    assert migration_pace.schedule(later, NOON).startswith("It copies from tomorrow, 13:00 Europe/Berlin and between")
+    planned = page(state=State.PLANNED, start_at=NOON + timedelta(days=1))
+    assert migration_pace.waiting(planned) == "", "nobody has asked to start it"
+    asked = replace(planned, view=replace(planned.view, wish="start"))
+    assert migration_pace.waiting(asked) == "Waits until tomorrow, 12:00 UTC", "also before a runner has looked"
+    assert (migration_words.poll_seconds(asked), migration_words.can_take_back(asked)) == (30, True)
+    assert migration_pace.waiting(page(state=State.COPYING, wish="pause", **NIGHT)) == ""
 
 
 def test_limits_are_told_as_they_can_be_typed() -> None:
     assert migration_pace.limits(view()) == ""
     given = view(bandwidth_bytes_per_second=50 * 2**20, concurrency=4, worker_count=1)
-    assert migration_pace.limits(given) == "50MiB/s, 4 objects at a time per worker, 1 worker"
+    told = migration_pace.limits(given)
+    assert told == "Bandwidth 50MiB/s; objects at a time per worker 4; workers 1"
+
+
+def test_what_holds_now_is_told_in_the_words_of_the_forms() -> None:
+    assert migration_pace.limits_and_times(page()) == [
+        ("Limits", "No other limit; error budget 1,000"),
+        ("Times", "At any time"),
+    ]
+    shown = page(worker_count=1, start_at=NOON + timedelta(days=32), **NIGHT)
+    assert migration_pace.limits_and_times(shown) == [
+        ("Limits", "Workers 1; error budget 1,000"),
+        ("Times", "Nothing before 24 Dec 2026, 13:00 and only between 20:00 and 06:00, Europe/Berlin"),
+    ]
+    past = page(start_at=NOON - timedelta(days=1), zone="UTC")
+    assert migration_pace.limits_and_times(past)[1] == ("Times", "At any time")
+    labels = [LimitsForm()[name].label.text for name in ("bandwidth", "concurrency", "workers", "budget")]
+    assert labels == list(migration_pace.LIMITS.values())
 
 
 def test_the_title_tells_percent_and_state() -> None:
@@ -115,12 +132,20 @@ def test_the_last_pass_is_told_to_whoever_weighs_a_cut_over() -> None:
             },
             "pass 1: 1 copied, 136 equal already, 59 open in 1.0 s",
         ),
-        ("limits changed", {"bandwidth": "20MB/s", "workers": None}, "bandwidth 20MB/s; workers none"),
-        ("times changed", {"between": "20:00-06:00", "zone": "UTC"}, "between 20:00-06:00 UTC"),
+        ("limits changed", {"bandwidth": "20MB/s", "workers": None}, "Bandwidth 20MB/s; workers all"),
+        ("limits changed", {"errors": 5, "concurrency": 64}, "Objects at a time per worker 64; error budget 5"),
+        ("limits changed", {"bandwidth": "none"}, "Bandwidth no limit"),
+        ("times changed", {"between": "20:00-06:00", "zone": "UTC"}, "only between 20:00 and 06:00, UTC"),
+        (
+            "times changed",
+            {"start_at": "2026-12-24T09:00:00+00:00", "between": "20:00-06:00", "zone": "Europe/Berlin"},
+            "nothing before 24 Dec 2026, 10:00 and only between 20:00 and 06:00, Europe/Berlin",
+        ),
         ("objects retry requested", {"objects": 1, "keys": ["README.md"]}, "README.md"),
         ("objects retry requested", {"objects": 2, "kinds": ["conflict"]}, "2 objects"),
         ("times changed", {"start_at": None, "between": None}, "at any time"),
         ("waiting", {"until": "2026-11-22T20:00:00+00:00"}, "until 22 Nov, 20:00 UTC"),
+        ("waiting", {"until": "2026-11-22T20:00:00+00:00", "zone": "Europe/Berlin"}, "until 22 Nov, 21:00 Europe"),
         ("fence lifted", {"state": "ready", "message": "The fence reached its longest time."}, "The fence reached its"),
         ("paused", {"state": "paused"}, ""),
     ],
