@@ -39,7 +39,7 @@ wait_option = click.option(
     "--wait", is_flag=True, help="Follow it until it rests: ready, moved, or in need of a person."
 )
 registry_option = click.option(
-    "--registry-changed", is_flag=True, help="Rows that the portal cannot change are changed by hand as it says."
+    "--registry-changed", is_flag=True, help="You change rows that the portal cannot change, right after the cut-over."
 )
 
 
@@ -256,8 +256,8 @@ def _request_cut_over(context: Context, uid: str, registry_changed: bool) -> Mig
             sql = "\n".join(f"-- {change.instance}: {change.why}\n{change.sql}" for change in page.by_hand)
             names = ", ".join(change.instance for change in page.by_hand)
             raise InputError(
-                f"The row of {names} must be changed by hand too:\n{sql}\n"
-                f"Run this there, then: portal migration cut-over {uid} --registry-changed",
+                f"The portal cannot change the row of {names}. Right after the cut-over run this there:\n{sql}\n"
+                f"To say that you will: portal migration cut-over {uid} --registry-changed",
                 field="registry_changed",
             )
         return migrations.request_cut_over(work, uid, migrations.CutOver(page.confirm_with, registry_changed))

@@ -93,7 +93,7 @@ def test_a_root_moves_to_a_bucket_and_back_while_the_source_stays_as_it_was(
     ada.get_by_label("Type moving to confirm").fill("moving")
     submit.click()
     expect(ada.locator("#error-summary")).to_contain_text("registry")
-    ada.get_by_label("I change these rows by hand, as shown").check()
+    ada.get_by_label("I will run this right after the cut-over").check()
     ada.get_by_label("Type moving to confirm").fill("moving")
     submit.click()
     expect(ada.get_by_role("link", name="Roll back")).to_be_visible(timeout=STEP_MS)

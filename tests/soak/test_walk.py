@@ -94,7 +94,7 @@ class Walk:
     def cut_over(self, name: str, step: str) -> None:
         """Cut over with the typed name and wait for the soak."""
         self.ada.get_by_role("link", name="Cut over").click()
-        self.ada.get_by_label("I change these rows by hand, as shown").check()
+        self.ada.get_by_label("I will run this right after the cut-over").check()
         self.ada.get_by_label(f"Type {name} to confirm").fill(name)
         self.look_at_dialog(step)
         with self.observer.step(step):

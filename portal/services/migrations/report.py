@@ -66,7 +66,8 @@ def _tasks(migration: Migration, instances: tuple[InstanceRow, ...], *, back: bo
         Task(
             "registry",
             f"Change the row of {change.instance} by hand",
-            f"The portal did not. {change.why} Until then its artifacts are looked for at {old}.",
+            f"Run this now in its database; a second run does no harm. {change.why}"
+            f" Until then its artifacts are looked for at {old}.",
             "SQL",
             change.sql,
         )

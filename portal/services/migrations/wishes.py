@@ -24,7 +24,7 @@ class CutOver:
 
     Attributes:
         confirmation: the last part of the present root, typed by hand.
-        registry_changed: whether the instance's own registry was, or is right after, changed as the page shows.
+        registry_changed: whether a person will change the instance's own registry right after, as the page shows.
     """
 
     confirmation: str
@@ -138,8 +138,8 @@ def request_cut_over(work: Work, uid: str, given: CutOver) -> MigrationView:
         raise InputError(f"Type {name} to confirm.", field="confirm")
     if needs_hand(work, migration) and not given.registry_changed:
         raise InputError(
-            "The instance's own registry names the old root and must be changed too.",
-            hint="Change it as shown, then tick the box.",
+            "The instance's own registry names the old root, and the portal cannot change it.",
+            hint="Tick the box: you run what is shown right after the cut-over.",
             field="registry_changed",
         )
     return wish(work, migration, Event.CUT_OVER, "migration.cut-over-requested")

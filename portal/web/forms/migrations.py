@@ -85,7 +85,7 @@ class CutOverForm(BaseForm):
     """The typed confirmation of a cut-over."""
 
     confirm = StringField("Name")
-    registry_changed = BooleanField("I change these rows by hand, as shown")
+    registry_changed = BooleanField("I will run this right after the cut-over")
 
     def to_input(self) -> CutOver:
         """Return what was confirmed."""

@@ -96,7 +96,7 @@ def test_a_move_of_a_default_location_is_told_from_plan_to_release(
     assert "artifacts were opened through the new root: " in text_of(ada, url)
     question = text_of(ada, f"{url}/cut-over")
     assert "UPDATE lamindb_storage" not in question
-    assert "I change these rows by hand" not in question
+    assert "I will run this right after the cut-over" not in question
     assert "The fence is soft." not in question
     assert "~/.lamin/instance--lab--real.env" in question
     assert f"lamindb_instance_storage_root={new}" in question

@@ -92,17 +92,23 @@ def test_a_person_moves_a_root_through_the_pages(
     assert f'href="{url}/cut-over"' in page
 
     question = ada.get(f"{url}/cut-over").text
+    assert "Right after the cut-over run this" in question
+    assert "I will run this right after the cut-over" in question
     assert "UPDATE lamindb_storage" in question
     assert "The fence is soft." in question
     wrong = ada.post(f"{url}/cut-over", data={"confirm": "cell", "registry_changed": "y"})
     assert (wrong.status_code, "Type cells to confirm." in wrong.text) == (422, True)
     unticked = ada.post(f"{url}/cut-over", data={"confirm": "cells"})
     assert (unticked.status_code, moves.view(uid).wish) == (422, "")
+    assert "you run what is shown right after the cut-over" in unticked.text
     assert ada.post(f"{url}/cut-over", data={"confirm": "cells", "registry_changed": "y"}).status_code == 303
     moves.drive()
     assert moves.state(uid) is State.SOAKING
     moves.let_it_be_quiet(uid)
-    assert "is copied back first and verified" in ada.get(f"{url}/roll-back").text
+    assert "Run this now in its database" in ada.get(url).text
+    question = ada.get(f"{url}/roll-back").text
+    assert "is copied back first and verified" in question
+    assert "Right after the rollback run this" in question
     assert "nothing is deleted" in ada.get(f"{url}/release").text
     assert ada.post(f"{url}/release").status_code == 303
     assert moves.state(uid) is State.RELEASED
