@@ -84,6 +84,24 @@ def evidence_words(counts: Mapping[str, Sequence[int]]) -> str:
     return "Every object was looked at: " + "; ".join(f"{count:,} {text}" for text, count in present)
 
 
+def rot_words(*, takes_rot: bool, taken: Mapping[str, Any] | None) -> str:
+    """Return what a person let be copied though LaminDB recorded it otherwise; empty for nothing.
+
+    `taken`: how many objects that was when it was decided, and `examples` of their keys; None where nobody counted.
+    """
+    if not takes_rot:
+        return ""
+    count = taken["count"] if taken else 0
+    if not taken or not count:
+        return "What is not as LaminDB recorded it is copied as it is: a person decided so."
+    if count == 1:
+        found = f"1 object was copied though it is not as LaminDB recorded it: {taken['examples'][0]}."
+    else:
+        found = f"{count:,} objects were copied though they are not as LaminDB recorded them"
+        found += f"{', such as' if count > len(taken['examples']) else ':'} {', '.join(taken['examples'])}."
+    return f"{found} What was found to differ later was taken, too."
+
+
 def contradictions(statement: Mapping[str, Any]) -> list[str]:
     """Return in what a statement contradicts itself, as sentences; a signature does not make a sum right."""
     try:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from portal import database
-from portal.planning.certificates import evidence_words
+from portal.planning.certificates import evidence_words, rot_words
 from portal.planning.states import MOVES, Event, MigrationState
 from portal.runner.choosing import plan_chosen
 from portal.runner.controls import forgive, waits
@@ -164,8 +164,14 @@ def _make_ready(held: Held) -> None:
     words = f"{evidence_words(row.plan['manifest']['counts'] if row.plan else {})}."
     tried = (row.plan or {}).get("rehearsal")
     if tried and tried["count"]:
-        words += f" {tried['count']} artifacts were opened through the new root."
-    held.move(_E.VERIFY_DONE, words, facts=verified)
+        artifacts = "1 artifact" if tried["count"] == 1 else f"{tried['count']} artifacts"
+        words += f" A sample of {artifacts} was opened through the new root."
+    held.move(_E.VERIFY_DONE, words, _rot_words(held), facts=verified)
+
+
+def _rot_words(held: Held) -> str:
+    row = held.migration
+    return rot_words(takes_rot=row.takes_rot, taken=(row.plan or {}).get("rot_taken"))
 
 
 def _fence(drive: Drive, facts: Facts) -> None:
@@ -204,7 +210,7 @@ def _settle(drive: Drive, facts: Facts) -> None:
     if facts.is_repoint:
         words = f"Every artifact is in {target} now, every object verified. {facts.ends.source.root} is kept."
     with drive.writing() as held:
-        held.move(_E.SOAK, words)
+        held.move(_E.SOAK, words, _rot_words(held))
 
 
 def _roll_back(drive: Drive, facts: Facts) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from portal.planning.certificates import rot_words
 from portal.planning.estimates import guess
 from portal.planning.keys import Reason
 from portal.planning.states import MigrationState
@@ -142,8 +143,9 @@ def rehearsal(page: MigrationPage) -> str:
     found = (page.view.plan or {}).get("rehearsal")
     if not found or not found["count"]:
         return ""
-    noun = "artifact was" if found["count"] == 1 else "artifacts were"
-    return f"{format_count(found['count'])} {noun} opened through the new root: {', '.join(found['kinds'])}"
+    noun = "artifact" if found["count"] == 1 else "artifacts"
+    kinds = ", ".join(found["kinds"])
+    return f"A sample of {format_count(found['count'])} {noun} was opened through the new root: {kinds}"
 
 
 def sweep(page: MigrationPage) -> list[tuple[str, object]]:
@@ -227,6 +229,11 @@ def release_words(page: MigrationPage) -> object:
 def can_take_as_is(page: MigrationPage) -> bool:
     """Tell whether what is not as LaminDB recorded it stands in the way, and may be taken as it is."""
     return bool(page.exception_counts.get("rotten")) and not page.view.takes_rot
+
+
+def rot(page: MigrationPage) -> str:
+    """Return what was copied though LaminDB recorded it otherwise; empty for nothing."""
+    return rot_words(takes_rot=page.view.takes_rot, taken=(page.view.plan or {}).get("rot_taken"))
 
 
 def _when(text: str | None, page: MigrationPage) -> object:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from portal.errors import Conflict, InputError
 from portal.models import Migration, ShardException
 from portal.permissions import Action
+from portal.planning.outcomes import Outcome
 from portal.planning.roots import parse_root
 from portal.planning.states import Event, MigrationState, move
 from portal.services.events import Change, record
@@ -16,6 +17,9 @@ from portal.services.migrations.quiet import noise_at
 from portal.services.migrations.views import MigrationView, view_of
 from portal.services.migrations.waiting import waits_until
 from portal.services.work import Work
+
+#: Keys that are kept of what was taken as it is.
+MOST_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +82,25 @@ def retry(work: Work, uid: str, *, takes_rot: bool = False) -> MigrationView:
     if takes_rot:
         migration = _find(work, uid)
         move(MigrationState(migration.state), Event.RETRY)
-        migration.takes_rot = True
-        record(work, "migration.rot-accepted", migration, Change({"takes_rot": False}, {"takes_rot": True}))
+        _take_rot(work, migration)
     migration = _find(work, uid)
     forget = update(ShardException).where(ShardException.migration_id == migration.id, ShardException.is_chosen)
     work.session.execute(forget.values(is_chosen=False))
     is_ready = migration.state == MigrationState.READY
     name = "migration.changes-requested" if is_ready else "migration.retry-requested"
     return _wish_for_move(work, uid, Event.RETRY, name)
+
+
+def _take_rot(work: Work, migration: Migration) -> None:
+    """Let what is not as LaminDB recorded it be copied, and keep what that is: nobody tells it apart afterwards."""
+    rotten = (ShardException.migration_id == migration.id, ShardException.kind == Outcome.ROTTEN.value)
+    count = work.session.scalar(select(func.count()).select_from(ShardException).where(*rotten)) or 0
+    if count:
+        keys = select(ShardException.key).where(*rotten).order_by(ShardException.id).limit(MOST_EXAMPLES)
+        taken = {"count": count, "examples": list(work.session.scalars(keys))}
+        migration.plan = {**(migration.plan or {}), "rot_taken": taken}
+    migration.takes_rot = True
+    record(work, "migration.rot-accepted", migration, Change({"takes_rot": False}, {"takes_rot": True}))
 
 
 def check_again(work: Work, uid: str) -> MigrationView:

@@ -93,7 +93,7 @@ def test_a_move_of_a_default_location_is_told_from_plan_to_release(
 
     made = url.rsplit("/", 1)[-1]
     assert desk.moves.wish(migrations.start, made).state is State.READY
-    assert "artifacts were opened through the new root: " in text_of(ada, url)
+    assert "was opened through the new root: " in text_of(ada, url)
     question = text_of(ada, f"{url}/cut-over")
     assert "UPDATE lamindb_storage" not in question
     assert "I will run this right after the cut-over" not in question
@@ -167,6 +167,11 @@ def test_what_lamindb_recorded_otherwise_is_taken_only_after_a_question(
     assert ada.post(f"{url}/take-as-is").status_code == 303
     desk.moves.drive()
     assert (desk.moves.view(made).state, desk.moves.view(made).takes_rot) == (State.READY, True)
+    told = f"1 object was copied though it is not as LaminDB recorded it: notes/{rotten.name}."
+    assert told in text_of(ada, url)
+    assert told in text_of(ada, f"{url}/cut-over")
+    desk.cut_over(made, "second")
+    assert told in text_of(ada, url)
 
 
 def test_an_instance_attached_read_only_is_changed_by_hand(

@@ -154,7 +154,7 @@ def test_sweeps_are_told_while_it_soaks_and_the_old_root_is_left() -> None:
 def test_a_rehearsal_of_nothing_is_not_told() -> None:
     assert migration_protocol.rehearsal(page(plan={"rehearsal": {"count": 0, "kinds": []}})) == ""
     told = migration_protocol.rehearsal(page(plan={"rehearsal": {"count": 2, "kinds": [".txt", "folder"]}}))
-    assert told == "2 artifacts were opened through the new root: .txt, folder"
+    assert told == "A sample of 2 artifacts was opened through the new root: .txt, folder"
 
 
 def test_what_is_rotten_is_offered_to_be_taken_once() -> None:
@@ -162,6 +162,21 @@ def test_what_is_rotten_is_offered_to_be_taken_once() -> None:
     assert migration_protocol.can_take_as_is(shown)
     assert not migration_protocol.can_take_as_is(replace(shown, view=replace(shown.view, takes_rot=True)))
     assert not migration_protocol.can_take_as_is(replace(shown, errors=errors(conflict=1)))
+
+
+def test_what_was_taken_though_recorded_otherwise_stays_told() -> None:
+    assert migration_protocol.rot(page()) == ""
+    assert migration_protocol.rot(page(takes_rot=True)).startswith("What is not as LaminDB recorded it is copied")
+    one = {"count": 1, "examples": ["raw/a"]}
+    assert migration_protocol.rot(page(takes_rot=True, plan={"rot_taken": one})).startswith(
+        "1 object was copied though it is not as LaminDB recorded it: raw/a."
+    )
+    all_named = {"count": 2, "examples": ["a", "b"]}
+    assert "recorded them: a, b." in migration_protocol.rot(page(takes_rot=True, plan={"rot_taken": all_named}))
+    many = {"count": 1200, "examples": ["a", "b", "c"]}
+    assert migration_protocol.rot(page(takes_rot=True, plan={"rot_taken": many})).startswith(
+        "1,200 objects were copied though they are not as LaminDB recorded them, such as a, b, c."
+    )
 
 
 def test_a_rollback_says_how_much_it_copies_back_as_last_counted() -> None:
