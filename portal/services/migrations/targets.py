@@ -87,6 +87,7 @@ def settle_target(work: Work, _storage: Storage, new: NewMigration) -> Target:
         InputError: the target cannot be a root, the host is unknown, or several connections fit.
         Refused: a kind, connection or place that the actor cannot move a root to.
     """
+    _refuse_other_way(new)
     if is_local(new.target_root):
         return _local_target(work, new)
     with at_target_field():
@@ -99,6 +100,16 @@ def settle_target(work: Work, _storage: Storage, new: NewMigration) -> Target:
     root = _with_endpoint(root, connection)
     _check_connection(work, connection, root)
     return Target(root, connection, None)
+
+
+def _refuse_other_way(new: NewMigration) -> None:
+    """Refuse a bucket on a host and a directory by a connection: what was chosen for them would be dropped unsaid."""
+    if is_local(new.target_root):
+        if new.target_connection_uid is not None:
+            words = f"{new.target_root} is a directory: choose a directory and its host, no connection."
+            raise InputError(words, field="target_root")
+    elif new.target_host is not None:
+        raise InputError(f"{new.target_root} is no directory: choose its connection.", field="target_root")
 
 
 def _local_target(work: Work, new: NewMigration) -> Target:

@@ -215,6 +215,24 @@ def test_a_root_outside_of_what_the_connection_serves_comes_back_on_its_field(
     assert 'href="#target_connection_uid"' in answer.text
 
 
+def test_a_bucket_is_no_directory_and_a_directory_has_no_connection(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    moves.bucket("elsewhere")
+    with moves.portal.read_as("ada") as work:
+        connection = list_connections(work)[0].uid
+    for chosen, root, words in (
+        ("local", "s3://elsewhere/cells", "s3://elsewhere/cells is no directory: choose its connection."),
+        (connection, str(local_base / "moved"), "is a directory: choose a directory and its host, no connection."),
+    ):
+        given = {"target_connection_uid": chosen, "target_root": root, "target_host": "portal-host"}
+        answer = client_as("ada").post(f"/storages/{managed}/move", data=given)
+        assert (answer.status_code, words in answer.text) == (422, True), root
+        assert 'href="#target_root"' in answer.text
+    with moves.portal.read_as("ada") as work:
+        assert migrations.list_migrations(work) == []
+
+
 @pytest.mark.parametrize(
     ("state", "mark"),
     [("needs_attention", "waits"), ("failed", "stopped"), ("cancelled", "ended"), ("rolled_back", "ended")],
