@@ -14,8 +14,10 @@ from portal.planning.states import Event, MigrationState, move
 from portal.services import hosts, migrations
 from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
+from portal.services.storages.views import live_move
 from portal.services.work import Work
 from portal.web import gate, htmx, migration_pace, migration_progress, migration_protocol, migration_words
+from portal.web.event_words import short_name
 from portal.web.forms.migrations import LOCAL, OTHER, CutOverForm, MoveForm
 from portal.web.migration_controls import errors_context, errors_mark
 
@@ -39,6 +41,9 @@ def new(uid: str) -> Response:
     with gate.reading() as work:
         storage = find_storage(work, uid, Action.STORAGE_MOVE)
         uid, root = storage.uid, storage.root
+        if request.method == "GET" and (moving := live_move(work, storage)[0]):
+            flash(f"{short_name(root)} moves already: this is its move.", "info")
+            return redirect(url_for("migrations.show", uid=moving), code=303)
         rewriting, repointing = migrations.list_strategies(work, uid)
         _offer(work, form, repointing)
     if request.method == "POST" and form.validate():

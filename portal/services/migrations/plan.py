@@ -74,7 +74,7 @@ def _refuse_held(work: Work, storage: Storage) -> None:
         words = f"{storage.root} moves already: migration {claim.uid}."
     else:
         words = f"Migration {claim.uid} re-points artifacts to {storage.root}."
-    raise Conflict(words, hint="Cancel or release that one first.")
+    raise Conflict(words, hint="Cancel it first. Once it is cut over, Keep the source or Roll back ends it.")
 
 
 def _row(work: Work, storage: Storage, target: Target, new: NewMigration) -> Migration:

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from portal.models import Reference, Registry, Storage
+from portal.models import Migration, Reference, Registry, Storage
 from portal.permissions import Action, OwnerTarget, allows
+from portal.planning.states import FINAL
 from portal.services.access import storage_target
 from portal.services.connections import ConnectionRow, as_row
 from portal.services.work import Work
@@ -31,7 +32,7 @@ class StorageView:
 
     `instance` is the instance whose collaborators reach it, `instance_page` its uid here; `written_by` is the one that
     may write, known here or not, and `instance_uid` its uid in LaminDB. `is_referred_to`: an attached instance has a
-    row for it.
+    row for it. `migration` is the uid of the move under way, `migration_state` where it stands; None: it does not move.
     """
 
     id: int
@@ -69,6 +70,8 @@ class StorageView:
     connection: ConnectionRow | None
     rights: Rights
     is_referred_to: bool
+    migration: str | None
+    migration_state: str | None
 
     @property
     def is_foreign(self) -> bool:
@@ -87,6 +90,7 @@ def view_of(work: Work, storage: Storage) -> StorageView:
     """Return a location as a value. The caller has found it, so it may be read."""
     target = storage_target(storage)
     host = storage.host.name if storage.host else None
+    migration, migration_state = live_move(work, storage)
     root = Root(storage.type, storage.root, path=storage.root.split("?")[0].partition("://")[2] or storage.root)
     return StorageView(
         id=storage.id,
@@ -132,7 +136,16 @@ def view_of(work: Work, storage: Storage) -> StorageView:
             and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
         ),
         is_referred_to=is_referred_to(work, storage),
+        migration=migration,
+        migration_state=migration_state,
     )
+
+
+def live_move(work: Work, storage: Storage) -> tuple[str | None, str | None]:
+    """Return uid and state of the location's move under way; None twice where it does not move."""
+    query = select(Migration.uid, Migration.state).where(Migration.storage_id == storage.id)
+    found = work.session.execute(query.where(Migration.state.not_in(sorted(FINAL))).limit(1)).one_or_none()
+    return (found.uid, found.state) if found else (None, None)
 
 
 def is_referred_to(work: Work, storage: Storage) -> bool:

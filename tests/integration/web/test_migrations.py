@@ -190,6 +190,27 @@ def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
     assert f'href="/migrations/{uid}/release"' in ada.get(address, headers=HTMX).text
 
 
+def test_a_location_under_way_shows_its_move_and_offers_no_other(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    ada, here = client_as("ada"), f"/storages/{managed}"
+    assert "Move root" in ada.get(here).text
+    uid = moves.plan(managed, local_base / "moved")
+    for tab in ("", "/checks", "/migrations"):
+        page = ada.get(f"{here}{tab}").text
+        assert re.search(rf'<a href="/migrations/{uid}"><span class="badge mute filled">.*?Planned', page), tab
+        assert ("Show the move" in page, "Move root" in page) == (True, False), tab
+    assert f'<a href="/migrations/{uid}"><span class="badge' in client_as("rita").get(here).text
+    again = ada.get(f"{here}/move")
+    assert (again.status_code, again.headers["Location"]) == (303, f"/migrations/{uid}")
+    assert "moves already: this is its move." in ada.get(f"/migrations/{uid}").text
+    given = {"target_connection_uid": "local", "target_root": str(local_base / "x"), "target_host": "portal-host"}
+    refused = ada.post(f"{here}/move", data=given)
+    assert (refused.status_code, "Keep the source or Roll back ends it" in refused.text) == (422, True)
+    moves.wish(migrations.cancel, uid)
+    assert "Move root" in ada.get(here).text
+
+
 def test_a_target_that_cannot_be_taken_comes_back_on_its_field(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path
 ) -> None:
