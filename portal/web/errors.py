@@ -1,7 +1,7 @@
 """The one place where errors become HTTP."""
 
 import structlog
-from flask import Flask, g, render_template
+from flask import Flask, flash, g, redirect, render_template, request, url_for
 from flask import make_response as flask_response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -49,10 +49,23 @@ def register(app: Flask) -> None:
 
 
 def _portal_error(error: errors.PortalError) -> Response:
+    if isinstance(error, errors.Conflict) and (move := _move_of_page()):
+        flash(str(error), "warning")
+        return redirect(move, code=303)
     response = _answer(status_of(error), error.message, error.hint)
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def _move_of_page() -> str:
+    """Return the page of the move that a question or a button belongs to: it shows what is possible now.
+
+    Empty for all other pages, for files, and for what htmx asks.
+    """
+    uid = (request.view_args or {}).get("uid")
+    is_asked = request.path.startswith(f"/migrations/{uid}/") and "." not in request.path.rsplit("/", 1)[-1]
+    return url_for("migrations.show", uid=uid) if uid and is_asked and not htmx.wants_fragment() else ""
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -36,7 +36,7 @@ def index() -> Response:
 
 @blueprint.route("/storages/<uid>/move", methods=["GET", "POST"])
 def new(uid: str) -> Response:
-    """Choose how a root moves, and where to."""
+    """Choose how a root moves, and where to; `again` names a move whose fields are filled in."""
     form = MoveForm(request.form)
     with gate.reading() as work:
         storage = find_storage(work, uid, Action.STORAGE_MOVE)
@@ -46,6 +46,8 @@ def new(uid: str) -> Response:
             return redirect(url_for("migrations.show", uid=moving), code=303)
         rewriting, repointing = migrations.list_strategies(work, uid)
         _offer(work, form, repointing)
+        if request.method == "GET" and (before := request.args.get("again")):
+            form.fill(migrations.asked_for(work, before))
     if request.method == "POST" and form.validate():
         with form.catching():
             with gate.writing() as work:

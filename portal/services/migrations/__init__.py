@@ -15,6 +15,7 @@ from portal.services.migrations.progress import MigrationPage, get_page, list_ro
 from portal.services.migrations.report import Task
 from portal.services.migrations.retrying import retry_objects
 from portal.services.migrations.strategies import Strategy, list_strategies
+from portal.services.migrations.targets import asked_for
 from portal.services.migrations.traces import Trace, find_by_old_root, find_moved, list_traces
 from portal.services.migrations.views import MigrationView
 from portal.services.migrations.wishes import (
@@ -43,6 +44,7 @@ __all__ = [
     "Task",
     "Times",
     "Trace",
+    "asked_for",
     "cancel",
     "check_again",
     "create_migration",

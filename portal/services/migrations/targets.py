@@ -13,6 +13,7 @@ from portal.planning.overlaps import Place
 from portal.planning.roots import expand_local, is_local, local_root, parse_root
 from portal.services.connections import check_serves, find_connection
 from portal.services.migrations.doors import REWRITE
+from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.openness import at_target_field, require_open
 from portal.services.migrations.strategies import find_target
 from portal.services.placing import place_of
@@ -58,6 +59,25 @@ class Target:
     def place(self) -> Place:
         """Return the target for comparing."""
         return place_of(self.root, self.host.name if self.host else None, is_writable=True)
+
+
+def asked_for(work: Work, uid: str) -> NewMigration:
+    """Return what a migration was made from, to ask for the same again.
+
+    Raises:
+        NotFound: there is none, or its location is out of reach.
+    """
+    row = find_migration(work, uid)
+    connection, host = row.target_connection, row.target_host
+    return NewMigration(
+        storage_uid=row.storage.uid if row.storage else "",
+        # A connection adds its endpoint by itself.
+        target_root=row.target_storage_uid or (row.target_root.partition("?")[0] if connection else row.target_root),
+        target_connection_uid=connection.uid if connection else None,
+        target_host=host.name if host else None,
+        strategy=row.strategy,
+        leaves_unreferenced=row.leaves_unreferenced,
+    )
 
 
 def registered_target(work: Work, storage: Storage, new: NewMigration) -> Target:

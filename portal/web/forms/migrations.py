@@ -64,6 +64,22 @@ class MoveForm(BaseForm):
             error.field = "target_storage" if self.target_storage.data else "target_storage_uid"
         super().add_problem(error)
 
+    def fill(self, given: NewMigration) -> None:
+        """Fill the form with a move as it was asked for before; what is not offered any more stays as it is."""
+        self.strategy.data, self.leaves_unreferenced.data = given.strategy, given.leaves_unreferenced
+        if self.is_repoint:
+            is_listed = given.target_root in dict(self.target_storage.choices)
+            self.target_storage.data = given.target_root if is_listed else OTHER[0]
+            self.target_storage_uid.data = "" if is_listed else given.target_root
+            return
+        self.target_root.data = given.target_root
+        for field, value in (
+            (self.target_connection_uid, given.target_connection_uid or LOCAL),
+            (self.target_host, given.target_host),
+        ):
+            if value in dict(field.choices):
+                field.data = value
+
     def to_input(self, storage_uid: str) -> NewMigration:
         """Return the move the form describes."""
         leaves = bool(self.leaves_unreferenced.data)

@@ -190,6 +190,41 @@ def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
     assert f'href="/migrations/{uid}/release"' in ada.get(address, headers=HTMX).text
 
 
+def test_what_the_state_of_a_move_forbids_is_said_on_its_page(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    uid = moves.plan(managed, local_base / "moved")
+    ada, url = client_as("ada"), f"/migrations/{uid}"
+    early = {"release": "released", "roll-back": "rolled back", "cut-over": "cut over"}
+    for path, deed in early.items():
+        for method in (ada.get, ada.post):
+            answer = method(f"{url}/{path}", data={"confirm": "cells"})
+            assert (answer.status_code, answer.headers["Location"]) == (303, url), path
+            assert f"A migration that is planned cannot be {deed}." in ada.get(url).text, path
+    assert ada.get(f"{url}/certificate").headers["Location"] == url
+    assert "it has no certificate. A move has one once it is cut over." in ada.get(url).text
+    assert ada.get(f"{url}/certificate.json").status_code == 409
+    assert "Not as it stands now" in ada.get(f"{url}/certificate.json").text
+    assert ada.post(f"{url}/pause", headers=HTMX).status_code == 409
+
+
+def test_a_move_that_failed_is_planned_anew_with_its_fields_filled_in(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    root, _ = moves.bucket("anew")
+    for target in (root.text, str(local_base / "moved")):
+        uid = moves.plan(managed, target, leaves_unreferenced=False)
+        with moves.row(uid) as row:
+            row.state = "failed"
+        page = client_as("ada").get(f"/migrations/{uid}").text
+        address = html.unescape(re.findall(r'<a href="([^"]+)" class="button primary">.*?Plan it anew', page)[0])
+        form = client_as("ada").get(address).text
+        assert f'value="{target.partition("?")[0]}"' in form
+        [chosen] = re.findall(r'<option selected value="([^"]*)">(?!portal-host)', form)[:1]
+        assert (chosen == "local") is (target != root.text)
+        assert "Plan it anew" not in client_as("rita").get(f"/migrations/{uid}").text
+
+
 def test_a_location_under_way_shows_its_move_and_offers_no_other(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path
 ) -> None:
@@ -281,7 +316,8 @@ def test_without_an_attached_instance_only_rewriting_fits(
     page = ada.get(f"/migrations/{uid}").text
     assert "so which objects are artifacts is not known" in page
     assert "Nothing is left for people yet" in ada.get(f"/migrations/{uid}/report").text
-    assert ada.post(f"/migrations/{uid}/take-as-is").status_code == 409
+    assert ada.post(f"/migrations/{uid}/take-as-is").headers["Location"] == f"/migrations/{uid}"
+    assert "A migration that is planned cannot be tried again." in ada.get(f"/migrations/{uid}").text
     assert client_as("rita").get(f"/migrations/{uid}/report").status_code == 200
     assert client_as("erik").get(f"/migrations/{uid}/take-as-is").status_code == 403
 
