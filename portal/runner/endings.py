@@ -1,5 +1,8 @@
 """The ways out of a migration: rolled back, or cancelled. What was copied stays where it is."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from portal.backends.local import remove_made
 from portal.planning.states import Event
 from portal.runner.drive import Drive, Facts
@@ -39,18 +42,24 @@ def _finish_rollback(drive: Drive, facts: Facts) -> None:
     with drive.writing() as held:
         row = held.migration
         row.finished_at = held.work.now
-        held.move(Event.ROLLBACK_DONE, _rolled_back_words(facts), f"The objects at {row.target_root} were kept.")
+        held.move(
+            Event.ROLLBACK_DONE,
+            _rolled_back_words(facts.uid, facts.plan),
+            f"The objects at {row.target_root} were kept.",
+        )
         if answer.error:
             row.hint += f" The marker there could not be removed: {answer.error}"
 
 
-def _rolled_back_words(facts: Facts) -> str:
-    summary = facts.plan.get("back_summary") or {}
+def _rolled_back_words(uid: str, plan: Mapping[str, Any]) -> str:
+    """Say what was copied back, each object once, and where those lie whose key was taken."""
+    summary = plan.get("back_summary") or {}
     beside = summary.get("beside") or {"count": 0, "examples": []}
-    words = f"Rolled back. Written since, copied back and verified: {objects(summary.get('count', 0))}."
-    if beside["count"]:
-        words += f" Rewritten since, so put beside the old ones: {objects(beside['count'])}, such as "
-        words += ", ".join(beside["examples"][:3]) + "."
+    count, examples = beside["count"], beside["examples"][:3]
+    words = f"Rolled back. New since, copied back and verified: {objects(summary.get('count', 0) - count)}."
+    if count:
+        named = f"{', such as' if count > len(examples) else ':'} {', '.join(examples)}."
+        words += f" Rewritten since, put beside the old ones as KEY.rewritten-{uid}-…: {objects(count)}{named}"
     return words
 
 

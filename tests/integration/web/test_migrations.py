@@ -109,6 +109,7 @@ def test_a_person_moves_a_root_through_the_pages(
     question = ada.get(f"{url}/roll-back").text
     assert "is copied back first and verified" in question
     assert "Right after the rollback run this" in question
+    assert f"KEY.rewritten-{uid}-…" in question
     assert "nothing is deleted" in ada.get(f"{url}/release").text
     assert ada.post(f"{url}/release").status_code == 303
     assert moves.state(uid) is State.RELEASED
