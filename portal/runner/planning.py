@@ -174,8 +174,14 @@ def _room(summary: PlanSummary) -> str:
 
 def _warnings(summary: PlanSummary) -> list[str]:
     found = []
+    if (differing := summary.act(Act.CONFLICT)).count:
+        verb = "differs" if differing.count == 1 else "differ"
+        found.append(
+            f"{objects(differing.count)} {verb} at the target: {', '.join(differing.examples[:3])}"
+            f"{', …' if differing.count > 3 else '.'} The move will stop there: remove"
+            f" {'it' if differing.count == 1 else 'them'} at the target, or choose an empty folder."
+        )
     for act, words in (
-        (Act.CONFLICT, "At the target under the same key with another size, and not overwritten"),
         (Act.PROVE, "At the target with the same size already; both sides are hashed before that counts as equal"),
         (Act.LEAVE, "The target's own; left alone, and part of the location after the cut-over"),
     ):

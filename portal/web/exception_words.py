@@ -14,7 +14,9 @@ class Kind(NamedTuple):
 
 #: By outcome, and of objects that failed by the kind of their error (`portal.errors`).
 KINDS = {
-    "conflict": Kind("Differs at the target", "alert-circle", "bad", "Compare both, take one away, then retry."),
+    "conflict": Kind(
+        "Differs at the target", "alert-circle", "bad", "Compare both, remove it at the target, then retry."
+    ),
     "failed": Kind("Could not be copied", "ban", "bad"),
     "changed": Kind("Changed while it was read", "refresh", "warn", "The next pass takes it."),
     "missing": Kind("Gone from the source", "circle-minus", "warn", "The next pass leaves it out."),

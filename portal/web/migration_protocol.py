@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from portal.planning.actions import Act
 from portal.planning.certificates import rot_words
 from portal.planning.estimates import guess
 from portal.planning.keys import Reason
@@ -224,6 +225,12 @@ def release_words(page: MigrationPage) -> object:
     if page.noise.until is None:
         return page.noise.when
     return show_when(page.noise.until, page.now, exact=True) + ", if nothing new is found there"
+
+
+def stops(page: MigrationPage) -> bool:
+    """Tell whether the plan says that the move will stop: what differs at the target is not overwritten."""
+    acts = ((page.view.plan or {}).get("summary") or {}).get("acts") or {}
+    return bool((acts.get(Act.CONFLICT.value) or {}).get("count"))
 
 
 def can_take_as_is(page: MigrationPage) -> bool:

@@ -68,7 +68,7 @@ class MoveForm(BaseForm):
         """Fill the form with a move as it was asked for before; what is not offered any more stays as it is."""
         self.strategy.data, self.leaves_unreferenced.data = given.strategy, given.leaves_unreferenced
         if self.is_repoint:
-            is_listed = given.target_root in dict(self.target_storage.choices)
+            is_listed = _offers(self.target_storage, given.target_root)
             self.target_storage.data = given.target_root if is_listed else OTHER[0]
             self.target_storage_uid.data = "" if is_listed else given.target_root
             return
@@ -77,7 +77,7 @@ class MoveForm(BaseForm):
             (self.target_connection_uid, given.target_connection_uid or LOCAL),
             (self.target_host, given.target_host),
         ):
-            if value in dict(field.choices):
+            if _offers(field, value):
                 field.data = value
 
     def to_input(self, storage_uid: str) -> NewMigration:
@@ -95,6 +95,10 @@ class MoveForm(BaseForm):
             strategy=self.strategy.data or REWRITE,
             leaves_unreferenced=leaves,
         )
+
+
+def _offers(field: Any, value: str | None) -> bool:
+    return value in dict(field.choices)
 
 
 class CutOverForm(BaseForm):

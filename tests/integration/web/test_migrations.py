@@ -191,6 +191,21 @@ def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
     assert f'href="/migrations/{uid}/release"' in ada.get(address, headers=HTMX).text
 
 
+def test_a_plan_that_cannot_end_says_so_before_its_story(
+    moves: Moves, managed: str, client_as: Browsers, local_base: Path
+) -> None:
+    fill(local_base / "moved", {"README.md": b"another's"})
+    uid = moves.plan(managed, local_base / "moved")
+    page = client_as("ada").get(f"/migrations/{uid}").text
+    told = "1 object differs at the target: README.md. The move will stop there: remove it at the target,"
+    assert page.index(told) < page.index("<h2>Story</h2>")
+    assert '<button type="submit" class="button">' in page.partition("Start the move")[0].rpartition("<form")[2]
+    moves.wish(migrations.start, uid)
+    page = client_as("ada").get(f"/migrations/{uid}").text
+    assert "remove it at the target, then retry" in page
+    assert page.index(told) > page.index("<h2>Story</h2>")
+
+
 def test_what_the_state_of_a_move_forbids_is_said_on_its_page(
     moves: Moves, managed: str, client_as: Browsers, local_base: Path
 ) -> None:
