@@ -16,7 +16,15 @@ from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationV
 from portal.services.storages.find import find_storage
 from portal.services.storages.views import live_move
 from portal.services.work import Work
-from portal.web import gate, htmx, migration_pace, migration_progress, migration_protocol, migration_words
+from portal.web import (
+    gate,
+    htmx,
+    migration_list,
+    migration_pace,
+    migration_progress,
+    migration_protocol,
+    migration_words,
+)
 from portal.web.event_words import short_name
 from portal.web.forms.migrations import LOCAL, OTHER, CutOverForm, MoveForm
 from portal.web.migration_controls import errors_context, errors_mark
@@ -28,10 +36,13 @@ _CANCELLING = "The move ends as soon as a runner has tidied up. The source is un
 
 @blueprint.get("/migrations")
 def index() -> Response:
-    """List the migrations in reach."""
+    """List the migrations in reach; for htmx only the rows."""
+    query = migration_list.parse_query(request.args)
     with gate.reading() as work:
-        rows, now = migrations.list_migrations(work), work.now
-    return flask_response(render_template("migrations/index.html", rows=rows, now=now, pace=migration_pace))
+        found = migrations.list_page(work, query)
+    shown = migration_list.context(found, query, request.args)
+    is_fragment = htmx.wants_fragment()
+    return htmx.render("migrations/index.html", "migrations/_table.html", is_fragment=is_fragment, **shown)
 
 
 @blueprint.route("/storages/<uid>/move", methods=["GET", "POST"])

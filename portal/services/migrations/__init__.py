@@ -9,6 +9,7 @@ from portal.services.migrations.exceptions import (
     iterate_exceptions,
     list_exceptions,
 )
+from portal.services.migrations.listing import MigrationList, MigrationQuery, list_page
 from portal.services.migrations.lookups import find_migration, get_migration, list_migrations
 from portal.services.migrations.plan import NewMigration, create_migration, list_target_connections
 from portal.services.migrations.progress import MigrationPage, get_page, list_rotten
@@ -37,7 +38,9 @@ __all__ = [
     "ExceptionQuery",
     "ExceptionRow",
     "Limits",
+    "MigrationList",
     "MigrationPage",
+    "MigrationQuery",
     "MigrationView",
     "NewMigration",
     "Strategy",
@@ -57,6 +60,7 @@ __all__ = [
     "iterate_exceptions",
     "list_exceptions",
     "list_migrations",
+    "list_page",
     "list_rotten",
     "list_strategies",
     "list_target_connections",

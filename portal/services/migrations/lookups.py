@@ -1,5 +1,7 @@
 """Find migrations in the reach of an actor."""
 
+from typing import Any
+
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import joinedload
 
@@ -51,7 +53,7 @@ def list_migrations(work: Work, *, storage_uid: str | None = None, only_live: bo
 
     `storage_uid`: those of that location only, and those that re-point another one's artifacts to it.
     """
-    query = _reachable(work)
+    query = with_ends(reachable(work, Migration))
     if storage_uid is not None:
         query = query.where(or_(Storage.uid == storage_uid, Migration.target_storage_uid == storage_uid))
     if only_live:
@@ -59,16 +61,22 @@ def list_migrations(work: Work, *, storage_uid: str | None = None, only_live: bo
     return [view_of(row) for row in work.session.scalars(query.order_by(Migration.id.desc()).limit(MOST_ROWS))]
 
 
-def _reachable(work: Work) -> Select[Migration]:
+def reachable(work: Work, *columns: Any) -> Select[Any]:
+    """Return a query for columns of the migrations in reach."""
     own_orphans = and_(Migration.storage_id.is_(None), Migration.created_by_id == work.actor.account_id)
     return (
-        select(Migration)
+        select(*columns)
+        .select_from(Migration)
         .outerjoin(Storage, Migration.storage_id == Storage.id)
         .where(or_(visible_storages(work.actor), own_orphans))
-        .options(
-            joinedload(Migration.storage),
-            joinedload(Migration.created_by),
-            joinedload(Migration.source_host),
-            joinedload(Migration.target_host),
-        )
+    )
+
+
+def with_ends(query: Select[Any]) -> Select[Any]:
+    """Return a query for migrations that brings along all that `view_of` takes."""
+    return query.options(
+        joinedload(Migration.storage),
+        joinedload(Migration.created_by),
+        joinedload(Migration.source_host),
+        joinedload(Migration.target_host),
     )
