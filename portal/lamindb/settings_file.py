@@ -9,13 +9,14 @@ from typing import Final
 
 _PREFIX: Final = "lamindb_instance_"
 
-#: Runs with any Python 3 and nothing else. It finds the instance's files by its id, which people cannot rename, else by
-#: name; it replaces whole lines, so that a second run changes nothing, and the file keeps its rights.
+#: Runs with any Python 3 and nothing else. It finds the instance's files by lines they hold: its id, which people
+#: cannot rename, where that is known, else owner and name. It replaces whole lines, so that a second run changes
+#: nothing, and the file keeps its rights.
 _SCRIPT: Final = """
 import os, pathlib, sys
-identity, name, *lines = sys.argv[1:]
+marks, name, *lines = sys.argv[1:]
 folder = pathlib.Path(os.environ.get("LAMIN_SETTINGS_DIR") or pathlib.Path.home()) / ".lamin"
-files = [f for f in folder.glob("*.env") if "lamindb_instance_id=" + identity in f.read_text().splitlines()]
+files = [f for f in folder.glob("*.env") if set(marks.split()) <= set(f.read_text().splitlines())]
 keys = {line.partition("=")[0] for line in lines}
 for file in files or [folder / name]:
     kept = [line for line in file.read_text().splitlines() if line.partition("=")[0] not in keys]
@@ -43,9 +44,12 @@ def keep_local_line(keeps_local: bool) -> str:
 def command(slug: str, instance_id_hex: str | None, lines: tuple[str, ...]) -> str:
     """Return a shell command that puts the lines into the settings of an instance on the machine where it is run.
 
-    `instance_id_hex` None: not known, so the file is found by its name. Running it twice changes nothing more.
+    `instance_id_hex` None: not known. Running it twice changes nothing more.
     """
-    words = ["python3", "-c", _SCRIPT, instance_id_hex or "unknown", file_name(slug), *lines]
+    owner, _, name = slug.partition("/")
+    marks = {"id": instance_id_hex} if instance_id_hex else {"owner": owner, "name": name}
+    wanted = " ".join(f"{_PREFIX}{mark}={value}" for mark, value in marks.items())
+    words = ["python3", "-c", _SCRIPT, wanted, file_name(slug), *lines]
     return " ".join(shlex.quote(word) for word in words)
 
 
