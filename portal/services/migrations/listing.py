@@ -77,7 +77,7 @@ class MigrationList:
 def list_page(work: Work, query: MigrationQuery) -> MigrationList:
     """Return one page of the migrations in reach: four queries, however many rows."""
     grouped = reachable(work, Migration.state, func.count()).group_by(Migration.state)
-    state_counts = dict(work.session.execute(grouped).all())
+    state_counts: dict[str, int] = dict(work.session.execute(grouped).all())
     conditions = _conditions(query)
     rows, has_before, has_after = _page(work, query, conditions)
     matching = reachable(work, func.count()).where(*conditions)
