@@ -99,7 +99,7 @@ def rot_words(*, takes_rot: bool, taken: Mapping[str, Any] | None) -> str:
     else:
         found = f"{count:,} objects were copied though they are not as LaminDB recorded them"
         found += f"{', such as' if count > len(taken['examples']) else ':'} {', '.join(taken['examples'])}."
-    return f"{found} What was found to differ later was taken, too."
+    return f"{found} Anything found to differ later was taken, too."
 
 
 def contradictions(statement: Mapping[str, Any]) -> list[str]:
