@@ -7,6 +7,7 @@ from flask import Blueprint, render_template
 from flask import make_response as flask_response
 from werkzeug.wrappers import Response
 
+from portal.planning.keys import Reason
 from portal.services.migrations.certificate import get_certificate, public_key
 from portal.services.units import Units
 from portal.web import gate
@@ -43,14 +44,22 @@ OUTCOMES = {
     "mismatch": "Read back differently",
 }
 
+#: Of each step its name, and how the person stands beside a time that is mostly the runner's; empty: nobody does.
 _STEPS = {
-    "planned": "Planned",
-    "started": "Started",
-    "ready": "Ready",
-    "cut_over": "Cut over",
-    "rolled_back": "Rolled back",
-    "released": "Released",
+    "planned": ("Planned", "asked for by"),
+    "started": ("Started", "asked for by"),
+    "ready": ("Ready", ""),
+    "cut_over": ("Cut over", "asked for by"),
+    "rolled_back": ("Rolled back", "asked for by"),
+    "released": ("Released", "by"),
 }
+
+#: Whether writers were held off: in all, and in one instance.
+_FENCES = {
+    "real": "A fence held writers off in every instance.",
+    "soft": "The fence was soft: not every writer was held off.",
+}
+_FENCE_OF_ONE = {"real": "held writers off", "soft": "soft"}
 
 
 @blueprint.get("/migrations/<uid>/certificate")
@@ -66,6 +75,9 @@ def show(uid: str) -> Response:
         "outcomes": _outcomes(statement),
         "steps": _steps(statement),
         "left_out": _left_out(statement),
+        "switched": _switched(statement["switch"] or {}),
+        "issued": _moment(statement["issued_at"]),
+        "fence_of_one": _FENCE_OF_ONE,
     }
     return flask_response(render_template("migrations/certificate.html", **context))
 
@@ -120,8 +132,20 @@ def _outcomes(statement: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _steps(statement: dict[str, Any]) -> list[tuple[str, str]]:
     steps = statement["steps"]
-    done = [(words, steps[name]) for name, words in _STEPS.items() if steps[name]]
-    return [(words, f"{_moment(step['at'])} by {step['by']}") for words, step in done]
+    done = [(steps[name], words, role) for name, (words, role) in _STEPS.items() if steps[name]]
+    return [
+        (words, f"{_moment(step['at'])}, {role} {step['by']}" if role else _moment(step["at"]))
+        for step, words, role in done
+    ]
+
+
+def _switched(switch: dict[str, Any]) -> str:
+    """Return which one write decided the switch, the instance by its name where that is stated, and the fence."""
+    by = switch.get("decided_by") or "portal"
+    names = {row["uid"]: row.get("name") for row in switch.get("instances") or ()}
+    where = "the portal" if by == "portal" else names.get(by) or by
+    fence = _FENCES.get(switch.get("fence") or "", "Whether writers were held off was not recorded.")
+    return f"Decided by one transaction in {where}. {fence}"
 
 
 def _moment(text: str) -> str:
@@ -130,7 +154,10 @@ def _moment(text: str) -> str:
 
 def _left_out(statement: dict[str, Any]) -> list[tuple[str, str]]:
     left = statement["left_out"]
-    rows = [(f"Left out: {reason}", tally) for reason, tally in left["excluded"].items()]
+    rows = [
+        ("The marker, copied at the cut-over" if reason == Reason.MARKER else f"Left out of the copy: {reason}", tally)
+        for reason, tally in left["excluded"].items()
+    ]
     rows += [
         ("Below the root, but no objects", left["no_objects"]),
         ("Registered, but not there", left["registered_and_missing"]),

@@ -1,5 +1,6 @@
 """Moving a root: the plan, live progress, the cut-over, the way back."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,9 @@ def test_a_root_moves_to_a_bucket_and_back_while_the_source_stays_as_it_was(
     expect(ada.get_by_role("heading", level=1)).to_contain_text("new-home/moved")
     assert picture(folder) == before
 
+    ada.goto(f"{migration}/certificate")
+    printed = ada.pdf(format="A4", prefer_css_page_size=True)
+    assert re.findall(rb"/Count (\d+)", printed) == [b"1"], "a certificate is one page of paper"
     ada.goto(migration)
     ada.get_by_role("link", name="Roll back").click()
     assert axe_findings(ada) == []
