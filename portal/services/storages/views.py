@@ -88,7 +88,6 @@ class StorageView:
 
 def view_of(work: Work, storage: Storage) -> StorageView:
     """Return a location as a value. The caller has found it, so it may be read."""
-    target = storage_target(storage)
     host = storage.host.name if storage.host else None
     migration, migration_state = live_move(work, storage)
     root = Root(storage.type, storage.root, path=storage.root.split("?")[0].partition("://")[2] or storage.root)
@@ -126,18 +125,23 @@ def view_of(work: Work, storage: Storage) -> StorageView:
         updated_at=storage.updated_at,
         version=storage.version,
         connection=as_row(storage.connection) if storage.connection else None,
-        rights=Rights(
-            describe=allows(work.actor, Action.STORAGE_DESCRIBE, target),
-            check=allows(work.actor, Action.STORAGE_CHECK, target),
-            manage=allows(work.actor, Action.STORAGE_MANAGE, target),
-            move=allows(work.actor, Action.STORAGE_MOVE, target),
-            delete=allows(work.actor, Action.STORAGE_DELETE, target),
-            connection=storage.connection is not None
-            and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
-        ),
+        rights=_rights(work, storage),
         is_referred_to=is_referred_to(work, storage),
         migration=migration,
         migration_state=migration_state,
+    )
+
+
+def _rights(work: Work, storage: Storage) -> Rights:
+    target = storage_target(storage)
+    return Rights(
+        describe=allows(work.actor, Action.STORAGE_DESCRIBE, target),
+        check=allows(work.actor, Action.STORAGE_CHECK, target),
+        manage=allows(work.actor, Action.STORAGE_MANAGE, target),
+        move=allows(work.actor, Action.STORAGE_MOVE, target),
+        delete=allows(work.actor, Action.STORAGE_DELETE, target),
+        connection=storage.connection is not None
+        and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
     )
 
 
