@@ -120,15 +120,17 @@ class Copier:
             written = self._target.copy_from(self._source, before, key, in_bulk=True)
         except ObjectExists:
             return self._compare_existing(item, before, is_ours=was_tried)
-        if written is None:
-            return None
-        if written.etag != before.etag:
+        if written is not None and written.etag == before.etag:
+            self._written[item.key] = written
+            return ends.by_etag(item, before, written, Outcome.COPIED)
+        if written is not None:
             # The buckets are encrypted in different ways, or the copy is damaged: it is read from now on.
             self._evidence.distrust_source()
             self._target.delete(key)
-            return None
-        self._written[item.key] = written
-        return ends.by_etag(item, before, written, Outcome.COPIED)
+        if not was_tried:
+            # Nothing of ours is there, so what comes before it is streamed is somebody else's.
+            self._journal.disown(key)
+        return None
 
     def _write(self, item: PlannedObject, before: ObjectInfo) -> ObjectResult:
         """Stream the object over, create-only; take it back if the source changed meanwhile."""

@@ -609,3 +609,25 @@ def test_what_appears_at_the_target_before_the_files_get_their_names_is_compared
     assert not found["same"].is_ours
     assert (tmp_path / "target" / "other").read_bytes() == b"xxx"
     assert sorted(contents(tmp_path / "target")) == ["a", "folder", "other", "same"]
+
+
+class Refusing(Meddler):
+    """A target whose server will not copy by itself; while it is asked, somebody writes what we would have."""
+
+    def shares_server(self, other: Backend) -> bool:
+        return True
+
+    def copy_from(self, source: Backend, seen: ObjectInfo, key: str, *, in_bulk: bool = False) -> ObjectInfo | None:
+        self._backend.replace(key, b"content")
+        return None
+
+
+def test_an_equal_object_that_came_while_the_server_refused_to_copy_is_not_ours(tmp_path: Path) -> None:
+    world = Memory({"a": b"content"})
+    target = Refusing(world.target)
+    world.wrap = lambda backend: target if backend is world.target else backend
+    move = move_in(world, tmp_path)
+    move.options = replace(move.options, proof=Proof(has_md5=True))
+    move.plan()
+    (found,) = move.copy()
+    assert (found.outcome, found.is_ours) == ("already_equal", False)
