@@ -574,3 +574,19 @@ def test_a_server_that_takes_a_wrong_md5_proves_nothing(s3: S3Backend, monkeypat
     proof = s3.prove("token")
     assert proof == Proof(reason="This server takes content with a wrong MD5.")
     assert list(s3.list_objects()) == []
+
+
+def test_a_server_that_takes_parts_with_a_wrong_md5_proves_nothing_of_parts(
+    s3: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = s3._call
+
+    def careless(operation: str, action: str, key: str, **arguments: object) -> dict[str, object]:
+        if operation == "upload_part":
+            arguments.pop("ContentMD5", None)
+        return ask(operation, action, key, **arguments)
+
+    monkeypatch.setattr(s3, "_call", careless)
+    assert s3.prove("token") == Proof(has_md5=True, reason="This server takes parts with a wrong MD5.")
+    assert list(s3.list_objects()) == []
+    assert uploads(s3._call, s3._prefix) == []
