@@ -3,6 +3,8 @@
 import copy
 import hashlib
 import json
+import os
+import subprocess
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,8 @@ from portal.values import MARKER_KEY
 from tests.integration.command_line import CommandLine
 from tests.integration.move_fixtures import executor, marker_of, moves, source
 from tests.integration.moves import OBJECTS, Moves, fill
+from tests.integration.real_processes import PORTAL
+from tests.servers import free_port
 
 __all__ = ["executor", "moves", "source"]
 
@@ -295,6 +299,28 @@ def test_the_commands_give_verify_and_prove(moves: Moves, made: str, source: Pat
         file.write_text(text)
         assert typing.run("certificate", "verify", str(file), actor=None).code == 1
     assert typing.run("certificate", "verify", str(tmp_path / "none.json"), actor=None).code == 1
+
+
+def test_a_certificate_is_verified_by_a_process_that_can_reach_no_portal(
+    moves: Moves, made: str, tmp_path: Path
+) -> None:
+    file, nowhere = tmp_path / "certificate.json", tmp_path / "a file"
+    assert CommandLine(moves.portal).run("migration", "certificate", made, "--output", str(file)).code == 0
+    nowhere.write_text("where a folder would have to be")
+    database_url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    environment = own | {"PORTAL_DATA_DIR": str(nowhere / "data"), "PORTAL_DATABASE_URL": database_url}
+
+    def verify() -> "subprocess.CompletedProcess[str]":
+        command = [*PORTAL, "certificate", "verify", str(file)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90)
+
+    valid = verify()
+    assert (valid.returncode, valid.stderr) == (0, "")
+    assert valid.stdout.startswith("Valid certificate.")
+    file.write_text(file.read_text().replace('"read_back"', '"server"'))
+    forged = verify()
+    assert (forged.returncode, "The signature does not fit" in forged.stderr) == (1, True), forged.stderr
 
 
 def test_the_page_shows_what_is_signed(moves: Moves, made: str, certificate: dict[str, Any]) -> None:
