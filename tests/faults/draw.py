@@ -15,10 +15,14 @@ SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(1_000_000))
 os.environ["FAULTS_SEED"] = str(SEED)
 
 
-def drawn(name: str, cases: Sequence[Any], count: int) -> list[Any]:
-    """Return all cases as parameters; all but `count` of them are left to `make soak`. `name` is the test's."""
-    few = random.Random(f"{SEED} {name}").sample(range(len(cases)), min(count, len(cases)))
-    return [as_parameter(case, is_full=number not in few) for number, case in enumerate(cases)]
+def drawn(name: str, cases: Sequence[Any], count: int, always: Sequence[Any] = ()) -> list[Any]:
+    """Return all cases as parameters; all but those of `always` and `count` others are left to `make soak`.
+
+    `name` is the test's.
+    """
+    others = [number for number, case in enumerate(cases) if case not in always]
+    few = random.Random(f"{SEED} {name}").sample(others, min(count, len(others)))
+    return [as_parameter(case, is_full=case not in always and number not in few) for number, case in enumerate(cases)]
 
 
 def as_parameter(case: Any, *, is_full: bool) -> Any:

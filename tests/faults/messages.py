@@ -42,6 +42,18 @@ class Request:
         return {"HEAD": "head", "DELETE": "delete"}[self.method]
 
     @property
+    def path(self) -> str:
+        """Return what is asked for, quoted, without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def name(self) -> str:
+        """Return what is asked for, the same in every run: without what is by chance in it, a bucket's or upload's."""
+        bucket, _, key = self.path.lstrip("/").partition("/")
+        query = [part for part in urlsplit(self.target).query.split("&") if not part.startswith("uploadId=")]
+        return f"{self.method} {bucket.rpartition('-')[0] or bucket}/{key}?{'&'.join(query)}"
+
+    @property
     def wants_close(self) -> bool:
         """Tell whether the client ends the connection after this."""
         return any(name.lower() == "connection" and value.lower() == "close" for name, value in self.headers.items())

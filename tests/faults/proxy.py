@@ -20,13 +20,18 @@ from tests.faults.messages import Answer, Request, read_answer, read_request, re
 from tests.faults.script import SILENT, Fault, Script
 from tests.servers import S3Server, free_port
 
+#: What spoils an answer of the server, which may hold nothing that can be spoiled: counted once it has done so.
+_ON_ANSWERS = frozenset(
+    {Fault.CUT_DOWN, Fault.SHORT_DOWN, Fault.FLIP_DOWN, Fault.STALE_LIST, Fault.NO_ETAG, Fault.WRONG_ETAG}
+)
+
 
 class FaultProxy:
     """A faulty way to `server`. It does no harm until it is given a script.
 
     Attributes:
         script: what goes wrong from now on.
-        done: how often each fault happened.
+        done: how often each fault did harm: an answer that had nothing to spoil does not count.
         asked: how often each operation was asked for.
     """
 
@@ -93,17 +98,17 @@ class FaultProxy:
 
     async def _handle(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; False when the connection is of no more use."""
-        script, name = self.script, f"{request.method} {request.target}"
+        script, name = self.script, request.name
         self._occurrences[name] += 1
         self.asked[request.operation] += 1
         occurrence = self._occurrences[name]
         fault = script.fault_for(request, occurrence, self._occurrences.total())
-        if fault is not None:
-            self.done[fault] += 1
         return await self._play(fault, _Case(script, request, occurrence), writer)
 
     async def _play(self, fault: Fault | None, case: "_Case", writer: asyncio.StreamWriter) -> bool:
         script, request = case.script, case.request
+        if fault is not None and fault not in _ON_ANSWERS:
+            self.done[fault] += 1
         match fault:
             case Fault.SLOW_DOWN:
                 return await _send(writer, request, Answer.error(503, "SlowDown"))
@@ -117,14 +122,15 @@ class FaultProxy:
             case Fault.CUT_UP:
                 await self._forward(request, request.body[: len(request.body) // 2])
                 return _reset(writer)
-            case Fault.STALE_LIST if request.target in self._listings:
-                return await _send(writer, request, self._listings[request.target])
         answer = await self._answered(fault, case)
         if fault is Fault.RESET_AFTER:
             return _reset(writer)
-        if fault is Fault.CUT_DOWN:
-            return await _send(writer, request, answer, cut=True)
-        return await _send(writer, request, _spoiled(fault, case, answer))
+        is_stale = fault is Fault.STALE_LIST
+        told = self._listings[request.target] if is_stale else _spoiled(fault, case, answer)
+        is_cut = fault is Fault.CUT_DOWN and bool(answer.body)
+        if fault in _ON_ANSWERS and (is_cut or told != answer):
+            self.done[fault] += 1
+        return await _send(writer, request, told, cut=is_cut)
 
     async def _answered(self, fault: Fault | None, case: "_Case") -> Answer:
         """Let the server answer, what is sent up perhaps spoiled."""

@@ -70,6 +70,7 @@ class Script:
         operations: only these are touched; empty for all.
         buckets: only these are touched; empty for all.
         keys: only objects whose address ends in one of these are touched; empty for all.
+        sure: the first of each request for an object whose address ends in one of these goes wrong whatever is drawn.
         begin: so many requests go well before anything goes wrong.
         most: so often the same request goes wrong at most; None for ever.
         refusal: code of a 403.
@@ -82,6 +83,7 @@ class Script:
     operations: frozenset[str] = frozenset()
     buckets: frozenset[str] = frozenset()
     keys: tuple[str, ...] = ()
+    sure: tuple[str, ...] = ()
     begin: int = 0
     most: int | None = None
     refusal: str = "AccessDenied"
@@ -96,11 +98,13 @@ class Script:
         if not fitting or total <= self.begin or (self.most is not None and occurrence > self.most):
             return None
         chance = self.chance(request, occurrence)
-        return chance.choice(fitting) if chance.randrange(100) < self.part else None
+        is_sure = occurrence == 1 and bool(self.sure) and request.path.endswith(self.sure)
+        is_drawn = chance.randrange(100) < self.part
+        return chance.choice(fitting) if is_drawn or is_sure else None
 
     def chance(self, request: Request, occurrence: int) -> random.Random:
         """Return the dice for one request."""
-        return random.Random(f"{self.seed} {request.method} {request.target} {occurrence}")
+        return random.Random(f"{self.seed} {request.name} {occurrence}")
 
     def wrong_etag(self) -> str:
         """Return something that looks like an ETag and is that of nothing."""
@@ -111,7 +115,7 @@ class Script:
         bucket = request.target.lstrip("/").partition("/")[0].partition("?")[0]
         if (self.operations and operation not in self.operations) or (self.buckets and bucket not in self.buckets):
             return False
-        if self.keys and not request.target.partition("?")[0].endswith(self.keys):
+        if self.keys and not request.path.endswith(self.keys):
             return False
         has_body = fault not in {Fault.CUT_UP, Fault.FLIP_UP, Fault.FLIP_UNSEEN} or bool(request.body)
         return has_body and operation in _BEFALLS.get(fault, frozenset({operation}))
