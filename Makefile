@@ -75,7 +75,7 @@ integration: test-tools ## Run the tests against real databases and a real S3 se
 
 .PHONY: faults
 faults: test-tools ## Run a drawn sample of the faults of networks, servers, disks and processes
-	$(PYTEST) tests/faults tests/soak -n 2 --dist load -m "not full"
+	FAULTS_SEED=$${FAULTS_SEED:-20261123} $(PYTEST) tests/faults tests/soak -n 2 --dist load -m "not full"
 
 .PHONY: e2e
 e2e: test-tools ## Run the tests in a real browser
