@@ -7,8 +7,14 @@ from enum import StrEnum
 WAYS = ("local-s3", "s3-local", "s3-s3", "local-local")
 DATABASES = ("sqlite", "postgresql")
 
+#: Whether something is written to the old root after the switch, and the sweep that brings it over is killed too.
+WITH_STRAGGLERS = False
+
+#: In which it is: a fault waits for it until there is something to bring over.
+SOAK = "soaking"
+
 #: States a fault waits for. Fired a random moment after it was seen, so it may also meet the next one.
-PHASES = ("preflight", "copying", "verifying", "fenced", "rolling_back")
+PHASES = ("preflight", "copying", "verifying", "fenced", *([SOAK] if WITH_STRAGGLERS else []), "rolling_back")
 
 #: For kills of the web process: at the moment in which somebody presses a button.
 PRESS = "press"
@@ -64,6 +70,7 @@ class Dice:
         has_marker: whether the source carries LaminDB's marker.
         foreign: what the target holds before: nothing, an object of its own, an equal one, or a differing one.
         runner_count: runners at once.
+        is_held: whether each phase lasts until all kills that wait for it have struck.
     """
 
     seed: str
@@ -76,6 +83,12 @@ class Dice:
     foreign: str
     runner_count: int
     faults: tuple[Fault, ...]
+    is_held: bool = False
+
+    @property
+    def has_straggler(self) -> bool:
+        """Tell whether something is written to the old root after the switch."""
+        return any(fault.phase == SOAK for fault in self.faults)
 
     @property
     def has_web(self) -> bool:
@@ -111,14 +124,14 @@ def throw(seed: int, number: int) -> Dice:
 
 
 def throw_kills(seed: int, number: int) -> Dice:
-    """Return a run of kills alone: twelve, in every phase, of runners, workers and the web process."""
+    """Return a run of kills alone: two in every phase and two more, of runners, workers and the web process."""
     dice = throw(seed, number)
     chance = random.Random(f"{dice.seed}-kills")
     # Each phase twice, and two when a button is pressed.
     kinds = [Kind.KILL_RUNNER, Kind.KILL_WORKER] * len(PHASES)
     kills = [_kill(chance, kind, phase) for kind, phase in zip(kinds, sorted(PHASES * 2), strict=True)]
     kills += [_kill(chance, Kind.KILL_WEB, PRESS), _kill(chance, Kind.KILL_WEB, chance.choice(PHASES))]
-    return replace(dice, goal=Goal.ROLLED_BACK, foreign="its own", runner_count=1, faults=tuple(kills))
+    return replace(dice, goal=Goal.ROLLED_BACK, foreign="its own", runner_count=1, faults=tuple(kills), is_held=True)
 
 
 def _kills(chance: random.Random, goal: Goal, number: int) -> list[Fault]:
@@ -135,11 +148,12 @@ def _kill(chance: random.Random, kind: Kind, phase: str) -> Fault:
 
 
 def _phases(goal: Goal) -> tuple[str, ...]:
-    return {Goal.READY: PHASES[:3], Goal.SOAKING: PHASES[:4], Goal.ROLLED_BACK: PHASES}[goal]
+    return {Goal.READY: PHASES[:3], Goal.SOAKING: PHASES[:-1], Goal.ROLLED_BACK: PHASES}[goal]
 
 
 def _faults(chance: random.Random, way: str, goal: Goal) -> list[Fault]:
-    phases = _phases(goal)
+    # A sweep that a server stops is tried again after minutes only.
+    phases = tuple(phase for phase in _phases(goal) if phase != SOAK)
     found = []
     if "s3" in way:
         found = [_fault(chance, Kind.S3_DOWN, chance.choice(phases)) for _ in range(chance.choice((0, 0, 1, 2)))]

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from portal.services.migrations import CutOver, MigrationView, NewMigration
 from tests.integration.world import Portal
 from tests.soak import invariants
 from tests.soak.dice import KILLS, MUTATIONS, PRESS, Dice, Fault, Goal, Kind
+from tests.soak.hold import Hold
 from tests.soak.killer import Killer
 from tests.soak.processes import CrashingS3, Runners, Web
 from tests.soak.scene import Scene
@@ -51,6 +53,7 @@ class Person:
     runners: Runners
     s3: CrashingS3
     web: Web
+    hold: Hold
     uid: str = ""
     happened: Counter[str] = field(default_factory=Counter)
     log: list[str] = field(default_factory=list)
@@ -62,6 +65,7 @@ class Person:
     _tries: int = 0
     _was_cancelled: bool = False
     _has_written: bool = False
+    _has_straggled: bool = False
     _began_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -78,6 +82,7 @@ class Person:
         )
         self._waiting = [fault for fault in self.dice.faults if fault.kind not in KILLS]
         self._at_press = [fault for fault in self.dice.faults if fault.phase == PRESS]
+        self._hold()
         with self.portal.write_as("ada") as work:
             self.uid = migrations.create_migration(work, NewMigration(storage_uid, target)).id
         if self.dice.small_count % 3:
@@ -109,6 +114,7 @@ class Person:
             self._let_happen()
             view = self._look()
             is_working = view.state in WORKING or view.state is _S.DRAFT or (view.wish and not view.state.is_final)
+            is_working = is_working or is_swept(view)
             if not is_working and self.s3.is_up:
                 return view
             assert time.monotonic() < until, f"no rest: {view.state}, {view.message}, wish {view.wish}"
@@ -120,8 +126,10 @@ class Person:
             epoch = work.session.scalars(select(Migration.lease_epoch).where(Migration.uid == self.uid)).one()
         invariants.check_registry(self.portal, self.uid)
         self.runners.check()
-        for killer in self.killers:
-            killer.look(view.state, epoch)
+        if view.state is not _S.SOAKING or (self._has_straggled and is_swept(view)):
+            for killer in self.killers:
+                killer.look(view.state, epoch)
+            self._hold()
         if view.state is not self._state:
             self._note(f"{view.state} – {view.message}")
             self._state = view.state
@@ -129,6 +137,11 @@ class Person:
             self._waiting.remove(fault)
             self._due.append((time.monotonic() + fault.delay, lambda fault=fault: self._fire(fault)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         return view
+
+    def _hold(self) -> None:
+        """Let no phase end that a kill still waits for, where the dice say so."""
+        if self.dice.is_held:
+            self.hold.keep({fault.phase for killer in self.killers for fault in killer.waiting})
 
     def _let_happen(self) -> None:
         now = time.monotonic()
@@ -266,6 +279,8 @@ class Person:
         return True
 
     def _at_soaking(self) -> bool:
+        if self.dice.has_straggler and not self._is_swept_well():
+            return True
         if self.dice.goal is not Goal.ROLLED_BACK:
             return False
         self._tries += 1
@@ -274,3 +289,22 @@ class Person:
             self._has_written = True
         assert self.press(migrations.request_rollback)
         return True
+
+    def _is_swept_well(self) -> bool:
+        """Tell whether what was written to the old root was brought over; else write it, or look again, at once."""
+        with self.portal.write_as("ada") as work:
+            row = work.session.scalars(select(Migration).where(Migration.uid == self.uid)).one()
+            error = ((row.plan or {}).get("sweep") or {}).get("error", "")
+            if self._has_straggled and not error:
+                return True
+            self._tries += 1
+            if not self._has_straggled:
+                self._note(f"written to the old root: {self.scene.straggle()}")
+            row.sweep_at = work.now  # not in ten minutes
+        self._has_straggled = True
+        return False
+
+
+def is_swept(view: MigrationView) -> bool:
+    """Tell whether a look at the old root is due, or under way."""
+    return view.state is _S.SOAKING and view.sweep_at is not None and view.sweep_at <= datetime.now(UTC)

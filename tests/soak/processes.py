@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from portal.config import Settings
 from tests.servers import START_SECONDS, S3Server, free_port
+from tests.soak.hold import VARIABLE, Hold
 
 _MAIN = Path(__file__).with_name("runner_main.py")
 
@@ -48,8 +49,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
 class Runners:
     """The runner processes of one portal; those that were killed are started again."""
 
-    def __init__(self, settings: Settings, count: int, log_path: Path) -> None:
-        self._environment = environment_of(settings)
+    def __init__(self, settings: Settings, count: int, log_path: Path, hold: Hold | None = None) -> None:
+        self._environment = environment_of(settings) | ({VARIABLE: str(hold.folder)} if hold else {})
         self.log_path = log_path
         self._processes = [self._start() for _ in range(count)]
 

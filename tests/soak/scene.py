@@ -8,7 +8,7 @@ from pathlib import Path
 from portal.values import MARKER_KEY
 from tests.integration.move_fixtures import marker_of
 from tests.integration.moves import contents, fill, picture
-from tests.soak.dice import Dice, Kind
+from tests.soak.dice import MIB, Dice, Kind
 
 #: Names that both a bucket and a directory hold, and that break careless code. Not among them: one letter in composed
 #: and decomposed form, which the test server takes for one name.
@@ -127,6 +127,14 @@ class Scene:
         for key, data in self.written.items():
             self._put(self.new, key, data)
         (self.new / "dash0").unlink(missing_ok=True)
+
+    def straggle(self) -> str:
+        """Write at the old root after a cut-over, as a session that has not noticed; return the key."""
+        key, data = "late/straggler.ome.tif", random.Random(f"{self.dice.seed}-straggler").randbytes(17 * MIB + 11)
+        self.expected[key] = data
+        self.history.setdefault(key, set()).add(digest(data))
+        self._put(self.old, key, data)
+        return key
 
     def _put(self, folder: Path, key: str, data: bytes) -> None:
         # By rename: a server that lists in between sees the old object or the new one.

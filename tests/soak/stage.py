@@ -13,6 +13,7 @@ from portal.values import Root
 from tests.integration.moves import Moves
 from tests.soak import invariants
 from tests.soak.dice import Dice
+from tests.soak.hold import Hold
 from tests.soak.person import Person
 from tests.soak.processes import CrashingS3, Runners, Web
 from tests.soak.scene import Scene
@@ -33,11 +34,13 @@ class Stage:
         folder.mkdir()
         self.scene = Scene(dice, old_folder, new_folder, folder / "scratch")
         self.scene.set_up(self._storage_uid)
-        self.runners = Runners(settings, dice.runner_count, folder / "runner.log")
+        self.hold = Hold(folder)
+        runner_hold = self.hold if dice.is_held else None
+        self.runners = Runners(settings, dice.runner_count, folder / "runner.log", runner_hold)
         self.web = Web(settings, _cookie(moves), folder / "web.log")
         if dice.has_web:
             self.web.start()
-        self.person = Person(dice, self.scene, moves.portal, self.runners, s3, self.web)
+        self.person = Person(dice, self.scene, moves.portal, self.runners, s3, self.web, self.hold)
 
     def play(self, node: pytest.Item) -> None:
         """Play the run and tell the test's report what happened."""
@@ -71,6 +74,7 @@ class Stage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.hold.keep(())
         self.runners.end()
         self.web.kill()
         if not self._s3.is_up:
