@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from portal.planning.states import MigrationState as State
 from portal.runner.loop import Reconciler
 from portal.services import migrations
 from portal.services.migrations import ExceptionQuery, Limits, Times, ledger
+from portal.transfer.shards import shard_files
 from tests.integration.move_fixtures import bucket_name, executor, moves, source
 from tests.integration.moves import OBJECTS, Moves, contents, fill, picture, wait_for
 
@@ -282,18 +284,50 @@ def test_limits_that_cannot_be_are_refused_and_an_ended_move_has_none(
             migrations.set_times(work, uid, Times())
 
 
-def runner_at(moves: Moves, at: datetime) -> Reconciler:
-    """Return a runner whose clock stands still."""
+def drive_by(moves: Moves, clock: Callable[[], datetime]) -> None:
+    """Let a runner with a clock of its own do all that is due."""
     extensions = moves.portal.app.extensions
     settings, vault = extensions["portal_settings"], extensions["portal_vault"]
-    return Reconciler(settings, vault, moves.runner_name, moves.executor, lambda: at)
+    with moves.portal.app.app_context():
+        runner = Reconciler(settings, vault, moves.runner_name, moves.executor, clock)
+        while runner.run_once():
+            pass
 
 
 def drive_at(moves: Moves, at: datetime) -> None:
-    with moves.portal.app.app_context():
-        runner = runner_at(moves, at)
-        while runner.run_once():
-            pass
+    """Let a runner do all that is due at one moment."""
+    drive_by(moves, lambda: at)
+
+
+class Clock:
+    """The time, or later."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC) + self.ahead
+
+
+#: A shard of so many bytes at such a rate is under way for minutes.
+SLOW_BYTES, SLOW_RATE = 40_000_000, 100_000
+
+
+@contextmanager
+def slow_shard(moves: Moves, uid: str, clock: Clock, pass_number: int) -> Iterator[Callable[[], bool]]:
+    """Give a slow shard of a pass that a runner in another thread is at, as a function: whether the runner left it."""
+    thread = threading.Thread(target=drive_by, args=(moves, clock))
+    folder = moves.portal.app.extensions["portal_settings"].ledger_dir / uid
+    progress = Path(shard_files(str(folder), "forward", pass_number, 0).progress)
+    moves.limit(uid, SLOW_RATE)
+    thread.start()
+    try:
+        wait_for(progress.exists)
+        yield lambda: not thread.is_alive()
+    finally:
+        moves.limit(uid, None)
+        thread.join(90)
 
 
 def test_a_start_waits_for_its_moment_and_for_its_hours(moves: Moves, source: Path, local_base: Path) -> None:
@@ -331,6 +365,29 @@ def test_outside_its_hours_a_copy_waits_by_itself_and_heeds_wishes(
     assert moves.state(uid) is State.READY
     assert [action for action, _ in story_of(moves, uid)][-3:] == ["waiting", "went-on", "verified"]
     assert (moves.view(uid).plan or {})["watch"]["seconds"] - before < 3600, "hours in which it waited are not counted"
+
+
+@ON_SQLITE
+def test_a_shard_that_is_under_way_when_the_hours_end_stops_within_seconds_and_is_gone_on_with(
+    moves: Moves, local_base: Path
+) -> None:
+    fill(local_base / "big", {"large.bin": bytes(SLOW_BYTES)})
+    uid, clock = moves.plan(moves.register(local_base / "big"), local_base / "new"), Clock()
+    hours = f"{clock() - timedelta(hours=1):%H:%M}-{clock() + timedelta(hours=1):%H:%M}"
+    with moves.portal.write_as("ada") as work:
+        migrations.set_times(work, uid, Times(None, hours, "UTC"))
+        migrations.start(work, uid)
+    with slow_shard(moves, uid, clock, 1) as is_left:
+        assert not is_left()
+        clock.ahead = timedelta(hours=2)
+        wait_for(is_left, 30)
+        assert (moves.state(uid), moves.row_lease(uid)) == (State.COPYING, None)
+        assert (moves.view(uid).waits_until or clock()) > clock() + timedelta(hours=20)
+    assert contents(local_base / "new") == {}, "half an object was left"
+    clock.ahead = timedelta(days=1)
+    drive_by(moves, clock)
+    assert moves.state(uid) is State.READY
+    assert contents(local_base / "new") == {"large.bin": bytes(SLOW_BYTES)}
 
 
 @ON_SQLITE
@@ -422,6 +479,29 @@ def test_a_fence_that_is_over_lifts_itself_and_says_why(moves: Moves, source: Pa
     view = moves.cut_over(uid, "source")
     assert view.state is State.SOAKING
     assert contents(local_base / "new") == OBJECTS | {"late.txt": b"late"}
+
+
+@ON_SQLITE
+def test_a_fence_lifts_itself_within_seconds_though_its_last_changes_are_not_over_yet(
+    moves: Moves, source: Path, local_base: Path
+) -> None:
+    storage = moves.register(source)
+    uid, clock = moves.copy(storage, local_base / "new"), Clock()
+    late = {"late.bin": bytes(SLOW_BYTES)}
+    fill(source, late)
+    with moves.portal.write_as("ada") as work:
+        migrations.request_cut_over(work, uid, migrations.CutOver("source", registry_changed=True))
+    with slow_shard(moves, uid, clock, 2) as is_left:
+        assert (moves.state(uid), is_left()) == (State.FENCED, False)
+        clock.ahead = datetime.fromisoformat((moves.view(uid).plan or {})["fence_until"]) - datetime.now(UTC)
+        wait_for(is_left, 30)
+        view = moves.view(uid)
+        assert (view.state, (view.plan or {})["fence_until"]) == (State.READY, None)
+        assert "longest time" in view.message
+        assert moves.storage(storage).root == str(source)
+    assert contents(local_base / "new") == OBJECTS, "half an object was left"
+    assert moves.cut_over(uid, "source").state is State.SOAKING
+    assert contents(local_base / "new") == OBJECTS | late
 
 
 @ON_SQLITE
