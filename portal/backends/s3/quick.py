@@ -12,8 +12,8 @@ matter: AWS, names an admin listed, and https, where no other server than the na
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from functools import lru_cache
+from types import TracebackType
 from typing import Any, Final
 
 from portal.backends.base import ObjectInfo, S3Access, Timeouts
@@ -28,19 +28,42 @@ def can_name(key: str) -> bool:
     return all(part not in {"", ".", ".."} for part in key.split("/")) and key.isprintable()
 
 
+class _GivingUp:
+    """A block that is left over whatever goes wrong in it.
+
+    Attributes:
+        is_for_good: obstore has panicked, as it does where no file handle is left to begin with. Whatever is asked of
+            it later in this process panics too.
+    """
+
+    def __init__(self) -> None:
+        self.is_for_good = False
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        # Known by name alone: nobody can import it. It is no Exception, and would not survive the trip to the runner.
+        if kind is not None and kind.__name__ == "PanicException":
+            self.is_for_good = True
+            return True
+        return kind is not None and issubclass(kind, Exception)
+
+
 class Quick:
     """One bucket. Serves any number of threads. `open_copies` opens it for copies from another bucket."""
 
     def __init__(self, store: Any, open_copies: Callable[[str], Any]) -> None:
         self._store = store
         self._copies = lru_cache(maxsize=16)(open_copies)
+        self._giving_up = _GivingUp()
 
     def get(self, key: str, seen: ObjectInfo) -> bytes | None:
         """Return a small object's content if it is the one that was seen; None to ask the slow way."""
-        if seen.size_bytes > QUICK_BYTES or not is_md5(seen.etag) or not can_name(key):
+        if self._giving_up.is_for_good or seen.size_bytes > QUICK_BYTES or not is_md5(seen.etag) or not can_name(key):
             return None
         # Whatever goes wrong is done again by botocore, which knows its name.
-        with suppress(Exception):
+        with self._giving_up:
             found = self._store.get(key)
             # It may have grown to any size since, and `bytes` takes all of it into memory.
             if found.meta["size"] != seen.size_bytes:
@@ -52,9 +75,9 @@ class Quick:
 
     def put(self, key: str, data: bytes) -> str | None:
         """Create a small object and return the ETag the server gave; None to try the slow way."""
-        if not can_name(key):
+        if self._giving_up.is_for_good or not can_name(key):
             return None
-        with suppress(Exception):
+        with self._giving_up:
             answer = self._store.put(key, data, mode="create", use_multipart=False)
             return (answer["e_tag"] or "").strip('"') or None
         return None
@@ -64,16 +87,18 @@ class Quick:
 
         False to try the slow way: something is there already, or it did not work.
         """
-        if not (can_name(key) and can_name(target_key)):
+        if self._giving_up.is_for_good or not (can_name(key) and can_name(target_key)):
             return False
-        with suppress(Exception):
+        with self._giving_up:
             self._copies(bucket).copy(key, target_key, overwrite=False)
             return True
         return False
 
     def copy_seen(self, bucket: str, key: str, target_key: str) -> str | None:
         """Copy with a look before and one after; return the ETag of the copy, None to try the slow way."""
-        with suppress(Exception):
+        if self._giving_up.is_for_good:
+            return None
+        with self._giving_up:
             if can_name(target_key) and self._etag(target_key) is None and self.copy(bucket, key, target_key):
                 return self._etag(target_key)
         return None
@@ -150,6 +175,6 @@ def open_quick(
         )
 
     place = _place(bucket, region, endpoint_url)
-    with suppress(Exception):
+    with _GivingUp():
         return Quick(opened(bucket, **place), lambda source: opened(source, **_as_host(bucket, place)))
     return None
