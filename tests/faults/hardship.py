@@ -1,6 +1,7 @@
 """Ways of making life hard for one worker, as functions that run in it. Each undoes what it did."""
 
 import importlib
+import itertools
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ _NOBODY = 65534
 def with_few_files(call: Callable[[ShardJob], ShardResult], job: ShardJob, more: int) -> ShardResult:
     """Run a shard where only `more` files can be opened than are open now."""
     _import_everything()
-    with _limited(resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) + more):  # noqa: PTH208 - one short look
+    with _limited(resource.RLIMIT_NOFILE, _end_of_free(more)):
         return call(job)
 
 
@@ -36,6 +37,12 @@ def without_rights(call: Callable[[ShardJob], ShardResult], job: ShardJob) -> Sh
     finally:
         os.seteuid(0)
         os.setegid(0)
+
+
+def _end_of_free(count: int) -> int:
+    """Return the number below which so many files can still be opened: numbers of files that are closed are free."""
+    free = (number for number in itertools.count() if not os.path.lexists(f"/proc/self/fd/{number}"))
+    return next(itertools.islice(free, count - 1, None)) + 1
 
 
 @contextmanager

@@ -86,7 +86,11 @@ def test_a_ledger_that_cannot_be_written_stops_the_move_with_words(new_trial: Ca
     trial.check_whole()
 
 
-@pytest.mark.parametrize("more", [3, 12, 40])
+#: Files that can still be opened: too few for what is done with one object, few, and enough.
+SCARCE, FEW, ENOUGH = 3, 12, 40
+
+
+@pytest.mark.parametrize("more", [SCARCE, FEW, ENOUGH])
 @pytest.mark.parametrize("route", ["local-local", "local-s3", "s3-local"])
 def test_too_few_file_handles_harm_nothing(new_trial: Callable[[str], Trial], route: str, more: int) -> None:
     trial = new_trial(route)
@@ -94,6 +98,10 @@ def test_too_few_file_handles_harm_nothing(new_trial: Callable[[str], Trial], ro
     trial.plan()
     trial.copy(lambda job: (with_few_files, copy_shard, job, more))
     trial.verify(lambda job: (with_few_files, verify_shard, job, more))
+    told = [ended.error for ended in trial.ended if ended.error]
+    told += [found.reason for ended in trial.ended for found in ended.exceptions]
+    assert more != ENOUGH or not told, told
+    assert more != SCARCE or any("Too many files are open" in words for words in told), told
     trial.check_promises()
     trial.finish()
     trial.check_whole()
