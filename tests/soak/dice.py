@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
     KILL_RUNNER = "runner killed"
     KILL_WORKER = "worker killed"
+    KILL_BOTH = "runner killed with its workers"
     KILL_WEB = "web process killed"
     S3_DOWN = "S3 server down"
     CANCEL = "person cancels"
@@ -36,7 +37,10 @@ class Kind(StrEnum):
 
 
 MUTATIONS = frozenset({Kind.ADD, Kind.CHANGE, Kind.VANISH})
-KILLS = frozenset({Kind.KILL_RUNNER, Kind.KILL_WORKER, Kind.KILL_WEB})
+KILLS = frozenset({Kind.KILL_RUNNER, Kind.KILL_WORKER, Kind.KILL_BOTH, Kind.KILL_WEB})
+
+#: A runner alone leaves workers that end what they were at; with them, everything stays as it was.
+_RUNNERS = (Kind.KILL_RUNNER, Kind.KILL_BOTH)
 
 #: One run of so many has a web process.
 WEB_EVERY = 3
@@ -127,16 +131,17 @@ def throw_kills(seed: int, number: int) -> Dice:
     """Return a run of kills alone: two in every phase and two more, of runners, workers and the web process."""
     dice = throw(seed, number)
     chance = random.Random(f"{dice.seed}-kills")
-    # Each phase twice, and two when a button is pressed.
-    kinds = [Kind.KILL_RUNNER, Kind.KILL_WORKER] * len(PHASES)
-    kills = [_kill(chance, kind, phase) for kind, phase in zip(kinds, sorted(PHASES * 2), strict=True)]
+    # Each phase twice; of an object that a sweep was in the middle of, nobody is left to tidy up.
+    kinds = [(Kind.KILL_BOTH if phase == SOAK else chance.choice(_RUNNERS), Kind.KILL_WORKER) for phase in PHASES]
+    kills = [_kill(chance, kind, phase) for phase, both in zip(PHASES, kinds, strict=True) for kind in both]
+    # And two of a web process: when a button is pressed, and in some phase.
     kills += [_kill(chance, Kind.KILL_WEB, PRESS), _kill(chance, Kind.KILL_WEB, chance.choice(PHASES))]
     return replace(dice, goal=Goal.ROLLED_BACK, foreign="its own", runner_count=1, faults=tuple(kills), is_held=True)
 
 
 def _kills(chance: random.Random, goal: Goal, number: int) -> list[Fault]:
     phases = _phases(goal)
-    kinds = (Kind.KILL_RUNNER, Kind.KILL_RUNNER, Kind.KILL_WORKER)
+    kinds = (Kind.KILL_RUNNER, Kind.KILL_RUNNER, Kind.KILL_WORKER, Kind.KILL_BOTH)
     found = [_kill(chance, chance.choice(kinds), chance.choice(phases)) for _ in range(chance.choice((3, 4, 5, 6, 7)))]
     if number % WEB_EVERY == 0:
         found += [_kill(chance, Kind.KILL_WEB, chance.choice((*phases, PRESS, PRESS))) for _ in range(4)]

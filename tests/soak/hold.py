@@ -20,10 +20,11 @@ LAST = {
     "copying": {"copy_shard"},
     "verifying": {"verify_shard"},
     "fenced": {"copy_marker"},
+    "soaking": {"copy_shard"},
     "rolling_back": {"copy_marker"},
 }
 
-#: A sweep is held in the middle of an object: whoever is killed there leaves half of it.
+#: A sweep is held in the middle of an object, where bytes pass through here: who is killed there leaves half of it.
 _HALF_BYTES = 9 * 1024 * 1024
 
 #: How much longer a job and an object take.
@@ -37,7 +38,7 @@ class Hold:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._held, self._phase = folder / "held", folder / "phase"
+        self._held, self._phase, self._reached = folder / "held", folder / "phase", folder / "reached"
         self._kept: set[str] | None = None
 
     def keep(self, phases: Iterable[str]) -> None:
@@ -45,6 +46,15 @@ class Hold:
         if set(phases) != self._kept:
             self._kept = set(phases)
             self._write(self._held, " ".join(sorted(self._kept)))
+
+    @property
+    def is_reached(self) -> bool:
+        """Tell whether somebody waits, or did since `begin_anew`, where a phase is held."""
+        return self._reached.exists()
+
+    def begin_anew(self) -> None:
+        """Forget who waits: whoever it was is killed now."""
+        self._reached.unlink(missing_ok=True)
 
     def enter(self, phase: str) -> None:
         """Say in which phase the next step is."""
@@ -56,6 +66,8 @@ class Hold:
 
     def wait(self, phase: str, look: Callable[[], object] = lambda: None) -> None:
         """Wait while this phase is under way and held; `look` is called meanwhile."""
+        if self.is_in(phase):
+            self._write(self._reached, phase)
         while self.is_in(phase):
             look()
             time.sleep(_LOOK_SECONDS)

@@ -126,7 +126,7 @@ class Person:
             epoch = work.session.scalars(select(Migration.lease_epoch).where(Migration.uid == self.uid)).one()
         invariants.check_registry(self.portal, self.uid)
         self.runners.check()
-        if view.state is not _S.SOAKING or (self._has_straggled and is_swept(view)):
+        if view.state is not _S.SOAKING or self._is_straggler_under_way(view):
             for killer in self.killers:
                 killer.look(view.state, epoch)
             self._hold()
@@ -137,6 +137,10 @@ class Person:
             self._waiting.remove(fault)
             self._due.append((time.monotonic() + fault.delay, lambda fault=fault: self._fire(fault)))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         return view
+
+    def _is_straggler_under_way(self, view: MigrationView) -> bool:
+        is_there = not self.dice.is_held or self.hold.is_reached
+        return self._has_straggled and is_swept(view) and is_there
 
     def _hold(self) -> None:
         """Let no phase end that a kill still waits for, where the dice say so."""
@@ -166,8 +170,9 @@ class Person:
             self._was_cancelled = True
 
     def _kill(self, fault: Fault, state: MigrationState) -> bool:
-        if fault.kind is Kind.KILL_RUNNER:
-            self.runners.kill(len(self.log))
+        self.hold.begin_anew()
+        if fault.kind in {Kind.KILL_RUNNER, Kind.KILL_BOTH}:
+            self.runners.kill(len(self.log), with_workers=fault.kind is Kind.KILL_BOTH)
         elif not self.runners.kill_worker(len(self.log)):
             return False
         self._happen(fault, f"in {state}")

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -59,10 +60,14 @@ class Runners:
             command = [sys.executable, str(_MAIN), "runner", "--host", "portal-host"]
             return subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
 
-    def kill(self, index: int) -> None:
-        """Kill a runner, the process alone, and start another."""
+    def kill(self, index: int, *, with_workers: bool) -> None:
+        """Kill a runner, the process alone or with its workers at once, and start another."""
         index %= len(self._processes)
+        workers = workers_of(self._processes[index].pid) if with_workers else []
         self._processes[index].kill()
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         self._processes[index].wait()
         self._processes[index] = self._start()
 
