@@ -12,8 +12,10 @@ import pytest
 from portal.lamindb.registry.opening import open_registry
 from portal.lamindb.registry.seal import seal_words
 from portal.planning.states import MigrationState
+from portal.runner import switching
 from portal.runner.drive import Drive, Held
 from portal.services import migrations
+from portal.services.migrations import switch_jobs
 from portal.services.migrations.leases import LEASE
 from tests.clients.instances import Instance, ask, assert_world_whole, sqlite_way
 from tests.clients.moves.conftest import Desk
@@ -23,19 +25,28 @@ pytestmark = [pytest.mark.kills, pytest.mark.dialects]
 #: Cut-over and rollback of a location pass so many points at least.
 MOST_POINTS = 40
 
-KillPoints = Callable[[int], list[int]]
+#: Points that are always tried, in both directions: around the one write that decides, and after the portal's own.
+AT_THE_DECISION = ("before the decision", "after the decision", "after the portal followed")
+
+#: What decides, by the way of a move and the kind of its database.
+_DECISIONS = frozenset(
+    {switch_jobs.move_database, switch_jobs.repoint, switch_jobs.repoint_back, switch_jobs.change_row}
+)
+
+Point = int | str
+KillPoints = Callable[[int], list[Point]]
 
 
 @pytest.fixture
 def kill_points() -> KillPoints:
-    """Give some points of a number, other ones for every seed; all of them when there is no end."""
+    """Give those at the decision and some of a number, other ones for every seed; all of them when there is no end."""
     count = int(os.environ.get("KILL_POINTS", "3"))
     seed = int(os.environ.get("SOAK_SEED", "20261123"))
 
-    def choose(most: int) -> list[int]:
+    def choose(most: int) -> list[Point]:
         if count >= most:
-            return list(range(1, most + 1))
-        return sorted(random.Random(seed).sample(range(1, most + 1), count))
+            return [*AT_THE_DECISION, *range(1, most + 1)]
+        return [*AT_THE_DECISION, *sorted(random.Random(seed).sample(range(1, most + 1), count))]
 
     return choose
 
@@ -45,25 +56,27 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed_at(point: int) -> Iterator[Callable[[], int]]:
-    """Kill the runner at its `point`-th deed: before or after a job, before or after a transaction.
+def killed_at(point: Point) -> Iterator[Callable[[], int]]:
+    """Kill the runner at its `point`-th deed, before or after a job or a transaction; or at one of `AT_THE_DECISION`.
 
     Gives how many points were passed; fewer than `point`: it was not killed.
     """
     passed = 0
 
-    def pass_point() -> None:
+    def pass_point(name: str = "") -> None:
         nonlocal passed
         passed += 1
-        if passed == point:
+        if point in {passed, name}:
             raise Killed
 
-    run, writing = Drive.run, Drive.writing
+    run, writing, complete = Drive.run, Drive.writing, switching._complete
 
     def run_or_die(self: Drive, call: Callable[..., Any], *arguments: Any, is_short: bool = False) -> Any:
-        pass_point()
+        # A row that only follows is changed by the same job.
+        decides = call in _DECISIONS and (call is not switch_jobs.change_row or arguments[-1] is True)
+        pass_point("before the decision" if decides else "")
         answer = run(self, call, *arguments, is_short=is_short)
-        pass_point()
+        pass_point("after the decision" if decides else "")
         return answer
 
     @contextmanager
@@ -73,7 +86,13 @@ def killed_at(point: int) -> Iterator[Callable[[], int]]:
             yield held
         pass_point()
 
+    def complete_and_die(*arguments: Any) -> None:
+        complete(*arguments)
+        if point == "after the portal followed":
+            raise Killed
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(switching, "_complete", complete_and_die)
         patch.setattr(Drive, "run", run_or_die)
         patch.setattr(Drive, "writing", write_or_die)
         yield lambda: passed
@@ -91,10 +110,11 @@ def wish(desk: Desk, service: Any, migration: str, *given: object) -> None:
         service(work, migration, *given)
 
 
-def there_and_back(desk: Desk, uid: str, roots: tuple[str, str], point: int, where: Callable[[], str]) -> bool:
-    """Move a location and roll it back, killed once at a point of cut-over and rollback; tell whether it was killed.
+def there_and_back(desk: Desk, uid: str, roots: tuple[str, str], point: Point, where: Callable[[], str]) -> bool:
+    """Move a location and roll it back, killed at a point of cut-over and rollback; tell whether it was killed.
 
-    `where` returns the root that the instance names.
+    A point with a name is one of each of the two, a number one of both together. `where` returns the root that the
+    instance names.
     """
     migration, was_killed = desk.ready(uid, roots[1]), False
     for service, given, state, root in (
@@ -102,13 +122,17 @@ def there_and_back(desk: Desk, uid: str, roots: tuple[str, str], point: int, whe
         (migrations.request_rollback, (), MigrationState.ROLLED_BACK, roots[0]),
     ):
         wish(desk, service, migration, *given)
-        if not was_killed:
+        if isinstance(point, str) or not was_killed:
+            was_killed = False
             with killed_at(point) as passed:
                 try:
                     desk.moves.drive()
                 except Killed:
                     was_killed = True
-            point -= passed()
+            if isinstance(point, int):
+                point -= passed()
+            else:
+                assert was_killed, f"{point}, on the way to {root}: it was never there"
         if was_killed:
             end_leases(desk, migration)
             desk.moves.drive()
