@@ -319,7 +319,7 @@ def slow_shard(moves: Moves, uid: str, clock: Clock, pass_number: int) -> Iterat
     """Give a slow shard of a pass that a runner in another thread is at, as a function: whether the runner left it."""
     thread = threading.Thread(target=drive_by, args=(moves, clock))
     folder = moves.portal.app.extensions["portal_settings"].ledger_dir / uid
-    progress = Path(shard_files(str(folder), "forward", pass_number, 0).progress)
+    progress = Path(shard_files(str(folder), "forward", pass_number, 0).copy_progress)
     moves.limit(uid, SLOW_RATE)
     thread.start()
     try:

@@ -12,7 +12,7 @@ from portal.backends.memory import MemoryBackend
 from portal.planning.outcomes import Level, ObjectResult, Outcome
 from portal.planning.shards import ShardLimits
 from portal.transfer.manifest import ManifestJob, write_manifest
-from portal.transfer.scan import ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
+from portal.transfer.scan import Earlier, ScanOptions, scan, scan_delta, scan_rollback, scan_stragglers
 from portal.transfer.segments import decode_result, write_segment
 from portal.transfer.shards import PlannedShard
 from portal.transfer.summary import PlanSummary
@@ -75,8 +75,8 @@ OPTIONS = ScanOptions(limits=LIMITS)
 SCANS: dict[str, Callable[[], PlanSummary]] = {
     "the first pass": lambda: scan(OLD, NEW, OPTIONS, forget),
     "a later pass": lambda: scan_delta(OLD, NEW, results(), OPTIONS, forget),
-    "the way back": lambda: scan_rollback(NEW, OLD, results(), "tag", OPTIONS, forget),
-    "stragglers": lambda: scan_stragglers(OLD, NEW, results(), OPTIONS, forget),
+    "the way back": lambda: scan_rollback(NEW, OLD, Earlier(results(), results(), "tag"), OPTIONS, forget),
+    "stragglers": lambda: scan_stragglers(OLD, NEW, Earlier(results(), results(), "tag"), OPTIONS, forget),
 }
 
 
