@@ -7,14 +7,11 @@ from enum import StrEnum
 WAYS = ("local-s3", "s3-local", "s3-s3", "local-local")
 DATABASES = ("sqlite", "postgresql")
 
-#: Whether something is written to the old root after the switch, and the sweep that brings it over is killed too.
-WITH_STRAGGLERS = False
-
-#: In which it is: a fault waits for it until there is something to bring over.
+#: In which something is written to the old root: a fault waits until there is something to bring over.
 SOAK = "soaking"
 
 #: States a fault waits for. Fired a random moment after it was seen, so it may also meet the next one.
-PHASES = ("preflight", "copying", "verifying", "fenced", *([SOAK] if WITH_STRAGGLERS else []), "rolling_back")
+PHASES = ("preflight", "copying", "verifying", "fenced", SOAK, "rolling_back")
 
 #: For kills of the web process: at the moment in which somebody presses a button.
 PRESS = "press"
@@ -131,9 +128,7 @@ def throw_kills(seed: int, number: int) -> Dice:
     """Return a run of kills alone: two in every phase and two more, of runners, workers and the web process."""
     dice = throw(seed, number)
     chance = random.Random(f"{dice.seed}-kills")
-    # Each phase twice; of an object that a sweep was in the middle of, nobody is left to tidy up.
-    kinds = [(Kind.KILL_BOTH if phase == SOAK else chance.choice(_RUNNERS), Kind.KILL_WORKER) for phase in PHASES]
-    kills = [_kill(chance, kind, phase) for phase, both in zip(PHASES, kinds, strict=True) for kind in both]
+    kills = [_kill(chance, kind, phase) for phase in PHASES for kind in (chance.choice(_RUNNERS), Kind.KILL_WORKER)]
     # And two of a web process: when a button is pressed, and in some phase.
     kills += [_kill(chance, Kind.KILL_WEB, PRESS), _kill(chance, Kind.KILL_WEB, chance.choice(PHASES))]
     return replace(dice, goal=Goal.ROLLED_BACK, foreign="its own", runner_count=1, faults=tuple(kills), is_held=True)
