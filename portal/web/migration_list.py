@@ -7,7 +7,7 @@ from werkzeug.datastructures import MultiDict
 from portal.planning.states import WORKING, MigrationState
 from portal.services.migrations import MigrationList, MigrationQuery, MigrationView
 from portal.web.filters import format_count
-from portal.web.migration_pace import words_for_moment
+from portal.web.migration_pace import waits_until, words_for_moment
 
 _S = MigrationState
 
@@ -48,9 +48,9 @@ def label(view: MigrationView) -> str:
 
 
 def _waits(view: MigrationView, found: MigrationList) -> str:
-    if view.waits_until is None or view.waits_until <= found.now:
-        return ""
-    return f"waits until {words_for_moment(view.waits_until, view, found.now)}"
+    """Return until when a move waits by itself; empty where it does not."""
+    until = waits_until(view, found.now)
+    return f"until {words_for_moment(until, view, found.now)}" if until else ""
 
 
 def _options(found: MigrationList, query: MigrationQuery) -> list[tuple[str, str, int, bool]]:

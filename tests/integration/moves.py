@@ -63,6 +63,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def let_it_be_quiet(portal: Portal, uid: str) -> None:
+    """Let a move's cut-over, and what was found at its old root since, be two days ago."""
+    with portal.app.app_context(), database.write() as session:
+        row = session.scalars(select(Migration).where(Migration.uid == uid)).one()
+        assert row.cut_over_at is not None
+        row.cut_over_at -= timedelta(days=2)
+        sweep = dict((row.plan or {}).get("sweep") or {})
+        if sweep.get("last_found_at"):
+            sweep["last_found_at"] = row.cut_over_at.isoformat()
+        row.plan = {**(row.plan or {}), "sweep": sweep}
+
+
 @dataclass
 class Moves:
     """A portal with a runner and one bucket server."""
@@ -230,13 +242,7 @@ class Moves:
 
     def let_it_be_quiet(self, uid: str) -> None:
         """Let the cut-over, and what was found at the old root since, be two days ago."""
-        with self.row(uid) as row:
-            assert row.cut_over_at is not None
-            row.cut_over_at -= timedelta(days=2)
-            sweep = dict((row.plan or {}).get("sweep") or {})
-            if sweep.get("last_found_at"):
-                sweep["last_found_at"] = row.cut_over_at.isoformat()
-            row.plan = {**(row.plan or {}), "sweep": sweep}
+        let_it_be_quiet(self.portal, uid)
 
     def view(self, uid: str) -> MigrationView:
         """Return the migration as ada sees it."""

@@ -9,7 +9,7 @@ import pytest
 
 from portal.config import Settings
 from tests.integration.command_line import CommandLine
-from tests.integration.moves import OBJECTS, contents, fill, wait_for
+from tests.integration.moves import OBJECTS, contents, fill, let_it_be_quiet, wait_for
 from tests.integration.real_processes import environment_of, running
 from tests.integration.world import Portal, World
 
@@ -66,6 +66,8 @@ def test_a_move_is_followed_cut_over_and_rolled_back(
     assert (again.code, again.record["state"]) == (0, "soaking"), again.err
     assert [row["id"] for row in typing.record("migration", "list")] == [again.record["id"], identity]
     assert [row["id"] for row in typing.record("migration", "list", "--live")] == [again.record["id"]]
+    wait_for(lambda: "at" in typing.record("migration", "show", again.record["id"])["plan"].get("sweep", {}))
+    let_it_be_quiet(typing.portal, again.record["id"])
     assert typing.record("migration", "release", again.record["id"])["state"] == "released"
     assert typing.run("migration", "rollback", again.record["id"], "--json").code == 1
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, Final
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.config import Settings
@@ -29,6 +30,9 @@ from portal.services.vault import open_vault
 
 #: Brings the schema of a database (URL) to a revision; `head` is the newest.
 Upgrade = Callable[[str, str], None]
+
+#: How long PostgreSQL may take to forget a connection that was closed.
+_LEAVE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,7 @@ def _refuse_filled(settings: Settings, upgrade: Upgrade, *, force: bool) -> None
         upgrade(settings.database_url, "head")
         with _opened(settings.database_url) as engine, engine.connect() as connection:
             count = connection.execute(text("SELECT count(*) FROM account")).scalar_one()
-            others = (
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            in_use = bool(connection.execute(text(f"{others} AND backend_type = 'client backend'")).scalar_one())
+            in_use = _has_others(connection)
     if count and not force:
         raise Conflict(
             f"This portal is not empty: it has {count} accounts.",
@@ -122,6 +123,19 @@ def _refuse_filled(settings: Settings, upgrade: Upgrade, *, force: bool) -> None
         )
     if in_use:
         raise Conflict("The portal's database is in use.", hint="Stop the web process and every runner first.")
+
+
+def _has_others(connection: Connection) -> bool:
+    """Tell whether somebody else is connected to a PostgreSQL database; who has just left is seen a moment longer."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    query = text(f"{others} AND backend_type = 'client backend'")
+    until = monotonic() + _LEAVE_SECONDS
+    while connection.execute(query).scalar_one():
+        if monotonic() > until:
+            return True
+        connection.rollback()  # within a transaction the view stays as it was first seen
+        sleep(0.1)
+    return False
 
 
 def _count_in_file(path: Path) -> int:

@@ -58,7 +58,7 @@ def test_a_row_says_how_far_a_move_is_and_what_needs_a_look(add: Add, portal: Po
         )
     page = client_as("rita").get("/migrations").text
     assert re.search(rf'href="/migrations/{copying}".*?Copying 43\s%', page, re.DOTALL)
-    assert re.search(rf'href="/migrations/{waiting}".*?waits until', page, re.DOTALL)
+    assert re.search(rf'href="/migrations/{waiting}".*?Waits<.*?until', page, re.DOTALL)
     told = "2 objects need a look"
     assert f'href="/migrations/{stuck}/errors" aria-label="{told} in {stuck}">{told}</a>' in page
     assert f"/migrations/{done}/errors" not in page
