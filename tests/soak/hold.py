@@ -9,7 +9,10 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portal.runner.drive import Drive
 
 #: The environment variable that names the folder of both files.
 VARIABLE = "SOAK_HOLD"
@@ -110,14 +113,15 @@ def slow_down(hold: Hold) -> None:
 
 def tell_phases(hold: Hold) -> None:
     """Make this process, a runner, say in which phase it is."""
-    from portal.runner import loop
-    from portal.runner.steps import step
+    from portal.runner.loop import Reconciler
 
-    def telling_step(drive: Any) -> bool:
+    step = Reconciler._step
+
+    def telling_step(self: Reconciler, drive: "Drive") -> bool:
         hold.enter(drive.state().value)
-        return step(drive)
+        return step(self, drive)
 
-    vars(loop)["step"] = telling_step
+    Reconciler._step = telling_step  # type: ignore[method-assign]  # that is what it is for
 
 
 def _slow(hold: Hold, call: Callable[..., Any]) -> Callable[..., Any]:
