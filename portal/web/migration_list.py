@@ -6,8 +6,9 @@ from werkzeug.datastructures import MultiDict
 
 from portal.planning.states import WORKING, MigrationState
 from portal.services.migrations import MigrationList, MigrationQuery, MigrationView
+from portal.services.migrations.waiting import waits_until
 from portal.web.filters import format_count
-from portal.web.migration_pace import waits_until, words_for_moment
+from portal.web.migration_pace import words_for_moment
 
 _S = MigrationState
 

@@ -48,7 +48,7 @@ def add(portal: Portal, world: World) -> Add:
 def test_a_row_says_how_far_a_move_is_and_what_needs_a_look(add: Add, portal: Portal, client_as: Browsers) -> None:
     far = {"pass_bytes": 100, "copied_bytes": 80, "verified_bytes": 6, "pass_count": 10}
     copying = add(1, "copying", progress=far, planned_count=10, planned_bytes=100)
-    waiting = add(2, "paused", waits_until=NOW + timedelta(days=400), zone="UTC")
+    waiting = add(2, "copying", start_at=NOW + timedelta(days=400), zone="UTC")
     stuck = add(3, "needs_attention", progress=far)
     done = add(4, "released", progress=far)
     with portal.write_as("ada") as work:
