@@ -5,11 +5,10 @@ fault and retry.
 """
 
 import http.client
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
+from tests.loopback import Loopback
 from tests.servers import S3Server
 
 REFUSAL = (
@@ -17,27 +16,12 @@ REFUSAL = (
 )
 
 
-class ReadOnlyEndpoint:
+class ReadOnlyEndpoint(Loopback):
     """A second address of `server` under which its access key may list and read, nothing else."""
 
     def __init__(self, server: S3Server) -> None:
         gate = type("Gate", (_Gate,), {"upstream_port": server.port})
-        self._listener = ThreadingHTTPServer(("127.0.0.1", 0), gate)
-        self._thread = Thread(target=self._listener.serve_forever, daemon=True)
-
-    @property
-    def endpoint_url(self) -> str:
-        """Return the URL to give as `endpoint_url`."""
-        return f"http://127.0.0.1:{self._listener.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
+        super().__init__(gate)
 
 
 class _Gate(BaseHTTPRequestHandler):

@@ -8,15 +8,15 @@ import hashlib
 import socket
 import struct
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from portal.backends.base import S3Access
 from portal.values import ConnectionKind, Root, StorageType
+from tests.loopback import Loopback
 
 #: Of every test server without real credentials.
 ACCESS = S3Access(ConnectionKind.ACCESS_KEY, "AKIAEXAMPLEEXAMPLE00", "the-secret-itself")
@@ -30,7 +30,7 @@ class Upload:
     parts: dict[int, bytes] = field(default_factory=dict)
 
 
-class SmallS3:
+class SmallS3(Loopback):
     """One bucket. Everything may be looked at and changed while it runs; keys are full ones.
 
     Attributes:
@@ -58,14 +58,11 @@ class SmallS3:
         self.busy: set[str] = set()
         self.retry_after, self.hides = "1", ""
         self.lock = Lock()
-        handler = type("Handler", (_Handler,), {"state": self})
-        self._listener = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._listener.daemon_threads = True
-        self._thread = Thread(target=self._listener.serve_forever, daemon=True)
+        super().__init__(type("Handler", (_Handler,), {"state": self}))
 
     def root(self, path: str = "data", host: str = "127.0.0.1") -> Root:
         """Return a root in the bucket; the host may be named otherwise."""
-        url = f"http://{host}:{self._listener.server_port}"
+        url = f"http://{host}:{self.port}"
         text = f"s3://bucket/{path}?endpoint_url={url}"
         return Root(StorageType.S3, text, bucket="bucket", path=path, endpoint_url=url)
 
@@ -76,15 +73,6 @@ class SmallS3:
     def part_count(self) -> int:
         """Return how many parts were sent."""
         return sum("partNumber" in query for _, _, query in list(self.asked))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._listener.shutdown()
-        self._listener.server_close()
-        self._thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):
