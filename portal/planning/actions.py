@@ -6,11 +6,10 @@ An act never overwrites: at most it takes away what this migration wrote itself,
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from portal.planning.keys import KeyRules, Reason, exclusion_of
 from portal.planning.listings import Entry
-from portal.planning.outcomes import ObjectResult, Outcome
+from portal.planning.outcomes import THERE, ObjectResult, Outcome
 
 
 class Act(StrEnum):
@@ -26,10 +25,6 @@ class Act(StrEnum):
     REMOVE = "remove"
     #: The target's own: left alone, remembered so that a rollback does not take it for new.
     LEAVE = "leave"
-
-
-#: The content lies at the target.
-_IS_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,7 @@ def decide_delta(known: ObjectResult | None, source: Entry | None, rules: KeyRul
         return excluded
     if known is None or known.outcome in {Outcome.LEFT, Outcome.REMOVED}:
         return _planned(source, Act.COPY)
-    if is_unchanged(source, known) and known.outcome in _IS_THERE:
+    if is_unchanged(source, known) and known.outcome in THERE:
         return None
     return _planned(source, Act.COPY, ours)
 
@@ -119,13 +114,13 @@ def decide_rollback(
         return _planned(back, Act.REMOVE, ours, target_key=back.target_key) if back is not None and ours else None
     if excluded := _excluded(now, rules):
         return excluded
-    if back is not None and back.outcome in _IS_THERE and is_unchanged(now, back):
+    if back is not None and back.outcome in THERE and is_unchanged(now, back):
         return _planned(now, Act.PROVE, ours, target_key=back.target_key)
     if known is None or known.outcome is Outcome.REMOVED:
         return _planned(now, Act.COPY, ours)
     if is_target_unchanged(now, known):
         return None
-    if known.outcome in _IS_THERE:
+    if known.outcome in THERE:
         beside = back.target_key if back is not None and back.target_key else beside_key(known.key, tag)
         return _planned(now, Act.COPY, ours, target_key=beside)
     return _planned(now, Act.COPY, ours)
@@ -150,7 +145,7 @@ def is_unchanged(now: Entry, then: Entry) -> bool:
 
 def is_target_unchanged(now: Entry, known: ObjectResult) -> bool:
     """Tell whether the target still looks as the result says it was left."""
-    if known.outcome in _IS_THERE and now.size_bytes != known.size_bytes:
+    if known.outcome in THERE and now.size_bytes != known.size_bytes:
         return False
     return _is_same_version(now.etag, now.modified_at, known.target_etag, known.target_modified_at)
 

@@ -10,15 +10,12 @@ from typing import Any
 
 from portal.errors import InputError
 from portal.planning.merkle import Path, leaf_hash, root_from, segment_hash
-from portal.planning.outcomes import Level, Outcome
+from portal.planning.outcomes import THERE, Level
 
 CERTIFICATE, PROOF = "storage-portal/certificate/1", "storage-portal/proof/1"
 
 #: Evidence at the target, strongest first (design, "Verify").
 STRENGTH = (Level.READ_BACK, Level.SERVER, Level.PARTS, Level.NONE)
-
-#: The object lies at the target under its key because the move put it there or proved it equal.
-MOVED = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 #: How levels are called in certificates: none has a name too, so that nobody reads an empty word as a good one.
 LEVEL_NAMES = {Level.NONE: "none"} | {level: level.value for level in STRENGTH[:-1]}
@@ -115,7 +112,7 @@ def _contradictions(statement: Mapping[str, Any]) -> Iterable[str]:
     outcomes, levels = objects["outcomes"], objects["levels"]
     if sum(entry["count"] for entry in outcomes.values()) != manifest["count"] or objects["count"] != manifest["count"]:
         yield "The outcomes do not add up to the number of objects in the manifest."
-    moved = [outcomes[outcome.value] for outcome in sorted(MOVED) if outcome.value in outcomes]
+    moved = [outcomes[outcome.value] for outcome in sorted(THERE) if outcome.value in outcomes]
     for name in ("levels", "hashes"):
         for unit in ("count", "bytes"):
             if sum(entry[unit] for entry in objects[name].values()) != sum(entry[unit] for entry in moved):

@@ -42,6 +42,9 @@ class Level(StrEnum):
     PARTS = "parts"
 
 
+#: The content lies at the target, because the move put it there or proved it equal.
+THERE = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
+
 #: The object lies at the target as it should.
 GOOD = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL, Outcome.REMOVED, Outcome.LEFT})
 
@@ -96,6 +99,6 @@ class ObjectResult:
 
 def needs_look(result: ObjectResult) -> bool:
     """Tell whether a verified pass leaves this object for a person: not good, or copied but without evidence."""
-    if result.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
+    if result.outcome in THERE:
         return result.level is Level.NONE
     return result.outcome in BAD

@@ -7,7 +7,7 @@ from portal.backends.base import CHUNK_BYTES, Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, ObjectNotFound, StorageError
 from portal.lamindb.hashes import MD5, WHOLE_BYTES
 from portal.planning.actions import Act, PlannedObject, is_target_unchanged, is_unchanged
-from portal.planning.outcomes import Level, ObjectResult, Outcome
+from portal.planning.outcomes import THERE, Level, ObjectResult, Outcome
 from portal.transfer import results as ends
 from portal.transfer.control import FATAL, Control
 from portal.transfer.doubts import Doubts
@@ -301,7 +301,7 @@ class Copier:
     ) -> ObjectResult | None:
         """Return the result of an earlier run of this shard, if both sides still look as they did then."""
         done = self._journal.finished.get(item.key)
-        if done is None or done.outcome not in {Outcome.COPIED, Outcome.ALREADY_EQUAL}:
+        if done is None or done.outcome not in THERE:
             return None
         is_same = there is not None and is_unchanged(before, done) and is_target_unchanged(there, done)
         return done if is_same else None

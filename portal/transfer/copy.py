@@ -15,7 +15,7 @@ from typing import Final
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ContentMismatch, ObjectExists, StorageError
 from portal.planning.actions import PlannedObject, is_unchanged
-from portal.planning.outcomes import Level, ObjectResult, Outcome
+from portal.planning.outcomes import THERE, Level, ObjectResult, Outcome
 from portal.transfer import results as ends
 from portal.transfer.control import FATAL, Control
 from portal.transfer.copier import Copier
@@ -36,8 +36,6 @@ from portal.transfer.work import (
 
 #: So often what could not be published is looked at again.
 _ROUNDS: Final = 3
-
-_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 
 def _is_one_version(result: ObjectResult) -> bool:
@@ -112,7 +110,7 @@ class _Shard:
 
         What is of one version, whenever that was, waits for `verify`, which looks at all of it.
         """
-        keys = {result.key for result in results if result.outcome in _THERE and not _is_one_version(result)}
+        keys = {result.key for result in results if result.outcome in THERE and not _is_one_version(result)}
         if not keys:
             return list(results)
         now = with_retries(lambda: Looks(self._source, list(keys)), self._control, self._options.retries)

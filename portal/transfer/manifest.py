@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from portal.errors import Conflict, ContentMismatch
-from portal.planning.certificates import LEVEL_NAMES, MOVED
+from portal.planning.certificates import LEVEL_NAMES
 from portal.planning.listings import key_order, merge
 from portal.planning.merkle import Frontier, leaf_hash, path_to, root_of, segment_hash
 from portal.planning.merkle import Path as MerklePath
-from portal.planning.outcomes import ObjectResult
+from portal.planning.outcomes import THERE, ObjectResult
 from portal.transfer.segments import encode, latest_results, read_lines, read_results, write_lines
 
 #: Lines of a segment: a proof reads one, a late change writes one again.
@@ -250,7 +250,7 @@ class _Tally:
         line = encode(result)
         self.frontier.add(leaf_hash(line.rstrip(b"\n")))
         names = [f"outcome {result.outcome.value}"]
-        if result.outcome in MOVED:
+        if result.outcome in THERE:
             names.append(f"level {LEVEL_NAMES[result.level]}")
             names.append(f"hash {'sha256' if result.sha256 else 'md5_of_server' if result.md5 else 'none'}")
             names.append(f"recorded {'equal' if result.is_as_recorded else 'not_checked'}")

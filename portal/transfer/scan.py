@@ -23,7 +23,7 @@ from portal.planning.actions import (
 from portal.planning.keys import FolderClashes, KeyRules, Reason
 from portal.planning.listings import Entry, key_order, merge
 from portal.planning.manifest import Manifest, Wanted
-from portal.planning.outcomes import ObjectResult, Outcome
+from portal.planning.outcomes import THERE, ObjectResult
 from portal.planning.shards import ShardLimits, cut
 from portal.transfer.shards import PlannedShard
 from portal.transfer.summary import Counter, PlanSummary
@@ -152,7 +152,7 @@ def scan_stragglers(
     def new_ones() -> Iterator[tuple[Entry | None, Action | None]]:
         for then, now in merge(earlier.known, _without_ours(old, earlier)):
             action = decide_delta(then, now, rules)
-            is_known = then is not None and then.outcome in {Outcome.COPIED, Outcome.ALREADY_EQUAL}
+            is_known = then is not None and then.outcome in THERE
             if action is None or isinstance(action, Excluded) or not is_known:
                 yield now, action if not isinstance(action, PlannedObject) or action.act is Act.COPY else None
             else:

@@ -11,7 +11,7 @@ from typing import Final
 from portal.backends.base import Backend, ObjectInfo
 from portal.errors import ObjectNotFound, StorageError
 from portal.planning.actions import is_target_unchanged, is_unchanged
-from portal.planning.outcomes import Level, ObjectResult, Outcome
+from portal.planning.outcomes import THERE, Level, ObjectResult, Outcome
 from portal.transfer.control import FATAL, Control
 from portal.transfer.jobs import ShardJob, ShardOptions, ShardResult
 from portal.transfer.looks import Looks
@@ -40,7 +40,7 @@ def verify_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
         copied = list(read_results(job.copy_path))
         with opened(job, opener) as (source, target):
             verifier = _Verifier(source, target, control, job.options)
-            there = [result for result in copied if result.outcome in _THERE]
+            there = [result for result in copied if result.outcome in THERE]
             verifier.look(there)
             is_local = target.capabilities.is_local
             results = run_objects(copied, verifier.handle, control, job.options.threads, is_local=is_local)
@@ -48,8 +48,6 @@ def verify_shard(job: ShardJob, opener: Opener = DEFAULT_OPENER) -> ShardResult:
 
     return run_shard(job, job.verify_path, step)
 
-
-_THERE: Final = frozenset({Outcome.COPIED, Outcome.ALREADY_EQUAL})
 
 _PROVEN: Final = frozenset({Level.SERVER, Level.PARTS})
 
@@ -77,7 +75,7 @@ class _Verifier:
 
     def handle(self, copied: ObjectResult) -> ObjectResult:
         """Return the result of one object with what was found now."""
-        if copied.outcome not in _THERE:
+        if copied.outcome not in THERE:
             return copied
         try:
             return with_retries(lambda: self._verify(copied), self._control, self._options.retries)

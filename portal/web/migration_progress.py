@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.planning.outcomes import Outcome
+from portal.planning.outcomes import THERE
 from portal.planning.states import MigrationState
 from portal.services.migrations import MigrationPage
 from portal.services.migrations.ledger import PASSING
@@ -89,7 +89,7 @@ def failing_count(page: MigrationPage) -> int:
 def moved(page: MigrationPage) -> tuple[int, int]:
     """Return objects and bytes that lie verified at the target, as the manifest of the move counts them."""
     counts = ((page.view.plan or {}).get("manifest") or {}).get("counts") or {}
-    found = [counts.get(f"outcome {outcome.value}", (0, 0)) for outcome in (Outcome.COPIED, Outcome.ALREADY_EQUAL)]
+    found = [counts.get(f"outcome {outcome.value}", (0, 0)) for outcome in THERE]
     return sum(int(count) for count, _ in found), sum(int(size) for _, size in found)
 
 
