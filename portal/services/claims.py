@@ -25,6 +25,13 @@ def find_claim(work: Work, storage: Storage) -> Migration | None:
     return work.session.scalar(select(Migration).where(holds, _is_live()).order_by(Migration.id).limit(1))
 
 
+def live_move(work: Work, storage: Storage) -> tuple[str | None, str | None]:
+    """Return uid and state of the location's own move; None twice where it does not move."""
+    query = select(Migration.uid, Migration.state).where(Migration.storage_id == storage.id, _is_live())
+    found = work.session.execute(query.limit(1)).one_or_none()
+    return (found.uid, found.state) if found else (None, None)
+
+
 def is_moving(work: Work, storage: Storage) -> bool:
     """Tell whether a migration holds the location."""
     return find_claim(work, storage) is not None

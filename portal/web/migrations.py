@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 from portal.permissions import Action
 from portal.planning.states import Event, MigrationState, move
 from portal.services import hosts, migrations
+from portal.services.claims import live_move
 from portal.services.migrations import ExceptionQuery, MigrationPage, MigrationView, Strategy
 from portal.services.storages.find import find_storage
-from portal.services.storages.views import live_move
 from portal.services.work import Work
 from portal.web import (
     gate,

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from portal.models import Migration, Reference, Registry, Storage
+from portal.models import Reference, Registry, Storage
 from portal.permissions import Action, OwnerTarget, allows
-from portal.planning.states import FINAL
 from portal.services.access import storage_target
+from portal.services.claims import live_move
 from portal.services.connections import ConnectionRow, as_row
 from portal.services.work import Work
 from portal.values import Branch, CheckStatus, Mode, ModeReason, Root, StorageType
@@ -143,13 +143,6 @@ def _rights(work: Work, storage: Storage) -> Rights:
         connection=storage.connection is not None
         and allows(work.actor, Action.CONNECTION_MANAGE, OwnerTarget(storage.connection.owner_id)),
     )
-
-
-def live_move(work: Work, storage: Storage) -> tuple[str | None, str | None]:
-    """Return uid and state of the location's move under way; None twice where it does not move."""
-    query = select(Migration.uid, Migration.state).where(Migration.storage_id == storage.id)
-    found = work.session.execute(query.where(Migration.state.not_in(sorted(FINAL))).limit(1)).one_or_none()
-    return (found.uid, found.state) if found else (None, None)
 
 
 def is_referred_to(work: Work, storage: Storage) -> bool:
