@@ -9,6 +9,7 @@ from flask import make_response as flask_response
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from portal.errors import Conflict
 from portal.permissions import Action
 from portal.planning.states import Event, MigrationState, move
 from portal.services import hosts, migrations
@@ -258,5 +259,7 @@ def _ask(uid: str, event: Event, template: str, form: CutOverForm | None = None)
         migrations.find_migration(work, uid, Action.STORAGE_MOVE)
         page = migrations.get_page(work, uid)
     move(page.view.state, event)
+    if event is Event.RELEASE and page.noise is not None:
+        raise Conflict(page.noise.message, hint=page.noise.hint)
     rendered = render_template(template, form=form, **_context(page))
     return flask_response(rendered, 422 if form is not None and form.is_faulty else 200)

@@ -185,6 +185,9 @@ def test_the_button_that_waits_for_a_look_at_the_old_root_comes_by_itself(
     before = ada.get(f"/migrations/{uid}").text
     address = html.unescape(re.findall(r'id="migration-live"[^>]* hx-get="([^"]+)"', before)[0])
     assert f'href="/migrations/{uid}/release"' not in before
+    asked = ada.get(f"/migrations/{uid}/release")
+    assert (asked.status_code, asked.location) == (303, f"/migrations/{uid}")
+    assert "The old root has not been looked at since the cut-over." in ada.get(asked.location).text
     assert "migration-head" not in ada.get(address, headers=HTMX).text
     moves.drive()
     moves.let_it_be_quiet(uid)
