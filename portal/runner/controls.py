@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.planning.schedules import opens_at
-from portal.planning.states import Event, MigrationState
 from portal.planning.throttle import share
 from portal.planning.watches import is_running, started, stopped
 from portal.runner.drive import Drive, Facts, Held
 from portal.services.events import Change, record
 from portal.services.migrations import ledger
 from portal.services.migrations.controls import schedule_of
-from portal.services.migrations.waiting import WAITING
+from portal.services.migrations.waiting import is_starting, is_working
 from portal.transfer.jobs import ShardResult, halted
 from portal.transfer.limits import LIMITS_NAME, Limits, write_limits
 
@@ -21,21 +20,20 @@ def waits(drive: Drive, facts: Facts) -> bool:
 
     Its stopwatch runs while it need not: it counts copying and verifying, and no time in which that stood still.
     """
-    is_starting = facts.state is MigrationState.PLANNED and facts.wish == Event.START
-    is_working = facts.state in WAITING - {MigrationState.PLANNED} and not facts.wish
-    begins = is_working and not is_running(facts.plan.get("watch"))
-    if not (is_starting or is_working) or not (facts.has_times or facts.is_waiting or begins):
+    works = is_working(facts.state, facts.wish)
+    begins = works and not is_running(facts.plan.get("watch"))
+    if not (works or is_starting(facts.state, facts.wish)) or not (facts.has_times or facts.is_waiting or begins):
         return False
     with drive.writing() as held:
         row, now = held.migration, held.work.now
         until, before = opens_at(schedule_of(row), now), row.waits_until
         row.waits_until = until
-        if is_working:
+        if works:
             held.note(watch=(started if until is None else stopped)((row.plan or {}).get("watch"), now))
         if until is not None and before is None:
             after = {"until": until.isoformat(), "between": row.hours, "zone": row.zone}
             record(held.work, "migration.waiting", row, Change(after=after))
-        elif until is None and before is not None and is_working:
+        elif until is None and before is not None and works:
             record(held.work, "migration.went-on", row)
     return until is not None
 

@@ -27,11 +27,19 @@ def is_not_waiting(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def is_starting(state: MigrationState, wish: str) -> bool:
+    """Tell whether a person wants copying to begin, which may have to wait for its time."""
+    return state is MigrationState.PLANNED and wish == Event.START
+
+
+def is_working(state: MigrationState, wish: str) -> bool:
+    """Tell whether a migration copies or verifies, unless it has to wait for its hours."""
+    return state in WAITING - {MigrationState.PLANNED} and not wish
+
+
 def waits_until(view: MigrationView, now: datetime) -> datetime | None:
     """Return until when a migration waits, whether a runner has noted it yet or not; None: it does not wait."""
-    is_starting = view.state is MigrationState.PLANNED and view.wish == Event.START
-    is_working = view.state in WAITING - {MigrationState.PLANNED} and not view.wish
-    if not is_starting and not is_working:
+    if not is_starting(view.state, view.wish) and not is_working(view.state, view.wish):
         return None
     hours = parse_hours(view.hours or "", find_zone(view.zone or "UTC"))
     return opens_at(Schedule(view.start_at, hours), now)
