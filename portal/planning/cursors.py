@@ -8,8 +8,11 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from typing import TypeVar
 
 Part = str | int
+
+Row = TypeVar("Row")
 
 #: The largest whole number both databases take.
 MOST_INTEGER = 2**63 - 1
@@ -47,3 +50,17 @@ def _is_usable(part: object, kind: type) -> bool:
 def is_storable(text: str) -> bool:
     """Tell whether both databases take a text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not any("\ud800" <= mark <= "\udfff" for mark in text)
+
+
+def page_of(
+    found: Sequence[Row], limit: int, *, has_place: bool, is_backwards: bool
+) -> tuple[tuple[Row, ...], bool, bool]:
+    """Return the rows of a page in their order, and whether there are others before and after it.
+
+    `found`: one row more than a page holds, if there are so many, read from a place on (`has_place`) or from the
+    beginning; from the place back, and so in the other order, where it `is_backwards`.
+    """
+    has_more, rows = len(found) > limit, tuple(found[:limit])
+    if is_backwards:
+        return rows[::-1], has_more, bool(rows)
+    return rows, has_place and bool(rows), has_more

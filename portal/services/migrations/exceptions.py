@@ -9,7 +9,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Select, func, or_, select, tuple_
 
 from portal.models import Migration, Shard, ShardException
-from portal.planning.cursors import decode_cursor, encode_cursor, is_storable
+from portal.planning.cursors import decode_cursor, encode_cursor, is_storable, page_of
 from portal.services.migrations.lookups import find_migration
 from portal.services.migrations.retrying import NO_RIGHT, why_not_retry
 from portal.services.work import Work
@@ -209,10 +209,7 @@ def _page(
         asked = asked.where(place < before)
     order = (column.desc() if is_backwards else column.asc() for column in (ShardException.key, ShardException.id))
     found = _read(work, migration, asked.order_by(*order).limit(query.limit + 1))
-    has_more, rows = len(found) > query.limit, tuple(found[: query.limit][:: -1 if is_backwards else 1])
-    if not rows:
-        return rows, False, False
-    return rows, (has_more if is_backwards else after is not None), (True if is_backwards else has_more)
+    return page_of(found, query.limit, has_place=after is not None, is_backwards=is_backwards)
 
 
 def _rows(migration: Migration, query: ExceptionQuery) -> Select[ShardException, int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 
 from portal.models import Migration, ShardException
-from portal.planning.cursors import decode_cursor, encode_cursor, is_storable
+from portal.planning.cursors import decode_cursor, encode_cursor, is_storable, page_of
 from portal.planning.states import FINAL
 from portal.services.migrations.lookups import reachable, with_ends
 from portal.services.migrations.views import MigrationView, view_of
@@ -106,7 +106,7 @@ def _conditions(query: MigrationQuery) -> list[ColumnElement[bool]]:
 
 def _page(
     work: Work, query: MigrationQuery, conditions: list[ColumnElement[bool]]
-) -> tuple[list[Migration], bool, bool]:
+) -> tuple[tuple[Migration, ...], bool, bool]:
     """Return the rows of a page, and whether there are others before and after it."""
     after, before = decode_cursor(query.after, _ORDER, [int]), decode_cursor(query.before, _ORDER, [int])
     is_backwards = after is None and before is not None
@@ -117,15 +117,10 @@ def _page(
         asked = asked.where(Migration.id > before[0])
     order = Migration.id.asc() if is_backwards else Migration.id.desc()
     found = list(work.session.scalars(asked.order_by(order).limit(query.limit + 1)))
-    has_more, found = len(found) > query.limit, found[: query.limit]
-    if is_backwards:
-        found.reverse()
-    if not found:
-        return [], False, False
-    return found, (has_more if is_backwards else after is not None), (True if is_backwards else has_more)
+    return page_of(found, query.limit, has_place=after is not None, is_backwards=is_backwards)
 
 
-def _look_counts(work: Work, rows: list[Migration]) -> dict[str, int]:
+def _look_counts(work: Work, rows: tuple[Migration, ...]) -> dict[str, int]:
     uids = {row.id: row.uid for row in rows}
     query = (
         select(ShardException.migration_id, func.count())

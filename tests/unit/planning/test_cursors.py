@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.planning.cursors import decode_cursor, encode_cursor, is_storable
+from portal.planning.cursors import decode_cursor, encode_cursor, is_storable, page_of
 
 storable = st.text().filter(is_storable)
 
@@ -57,3 +57,23 @@ def test_deep_nesting_and_length_are_refused() -> None:
     assert decode_cursor(cursor_of(["root", "a" * 5_000, 1]), "root", (str, int)) is None
     deep = base64.urlsafe_b64encode(b"[" * 2_900).decode()
     assert decode_cursor(deep, "root", (str, int)) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "has_place", "is_backwards", "page"),
+    [
+        ("", False, False, ("", False, False)),
+        ("", True, False, ("", False, False)),
+        ("", True, True, ("", False, False)),
+        ("ab", False, False, ("ab", False, False)),
+        ("abc", False, False, ("ab", False, True)),
+        ("cd", True, False, ("cd", True, False)),
+        ("cba", True, True, ("bc", True, True)),
+        ("ba", True, True, ("ab", False, True)),
+    ],
+)
+def test_a_page_knows_its_neighbours(
+    found: str, has_place: bool, is_backwards: bool, page: tuple[str, bool, bool]
+) -> None:
+    rows, before, after = page_of(found, 2, has_place=has_place, is_backwards=is_backwards)
+    assert ("".join(rows), before, after) == page
