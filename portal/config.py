@@ -173,7 +173,7 @@ def parse_bind(text: str) -> tuple[str, int]:
         ValueError: the port is missing or out of range.
     """
     address, separator, port = text.rpartition(":")
-    if not separator or not address or not port.isdigit() or not 0 <= int(port) <= 65535:
+    if not separator or not address or not port.isdecimal() or len(port) > 5 or not 0 <= int(port) <= 65535:
         raise ValueError("write ADDRESS:PORT, such as 127.0.0.1:8000")
     return address.strip("[]"), int(port)
 
@@ -230,7 +230,7 @@ def _switch(text: str) -> bool:
 
 def _number(least: int, most: int) -> Callable[[str], int]:
     def convert(text: str) -> int:
-        if not text.isdigit() or not least <= int(text) <= most:
+        if not text.isdecimal() or len(text) > 18 or not least <= int(text) <= most:
             raise ValueError(f"write a whole number from {least} to {most}")
         return int(text)
 

@@ -72,3 +72,12 @@ def test_each_setting_has_one_name_and_one_sentence() -> None:
     for setting in SETTINGS:
         assert setting.name.startswith("PORTAL_")
         assert setting.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("digits", ["²", "9" * 5000])
+def test_what_only_looks_like_a_number_is_told_in_the_same_words(digits: str) -> None:
+    with pytest.raises(SettingsError, match="write a whole number from 0 to 8784"):
+        read_settings({"PORTAL_QUIET_HOURS": digits})
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"PORTAL_BIND": f"127.0.0.1:{digits}"})
+    assert "int()" not in caught.value.message

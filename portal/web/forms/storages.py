@@ -23,7 +23,7 @@ class StorageForm(BaseForm):
     def to_edit(self, *, may_manage: bool) -> StorageEdit:
         """Return the change; without `may_manage` only the description is one."""
         seen = self.version.data or ""
-        version = int(seen) if seen.isdigit() else None
+        version = int(seen) if seen.isdecimal() and len(seen) < 19 else None
         if not may_manage:
             return StorageEdit(description=self.description.data or "", version=version)
         return StorageEdit(

@@ -108,6 +108,12 @@ def test_who_changed_it_is_named_whatever_happened_to_the_location_since(
     assert "erik changed this a moment ago." in answer.text
 
 
+@pytest.mark.parametrize("version", ["²", "9" * 5000, "x"])
+def test_a_version_that_is_none_is_no_fault(client_as: ClientAs, local_uid: str, version: str) -> None:
+    answer = client_as("erik").post(f"/storages/{local_uid}/edit", data={"description": "first", "version": version})
+    assert answer.status_code in {303, 422}
+
+
 def test_checks_meanwhile_refuse_no_edit(client_as: ClientAs, portal: Portal, local_uid: str) -> None:
     with portal.read_as("erik") as work:
         version = find_storage(work, local_uid).version
